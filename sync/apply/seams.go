@@ -1,0 +1,30 @@
+// Package apply carries a plan out: one acknowledged change at a time, in the
+// order of phases, at the pace of the target, and recorded only after the target
+// said yes.
+package apply
+
+import (
+	"context"
+
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+	"scimsync/sync/resource"
+)
+
+// Target sends changes. Apply is called from several goroutines at a time, never
+// twice at once for one account, and never retried from inside: a Result tells
+// what may be done next. It takes one change a call until bulk requests exist.
+type Target interface {
+	// Apply sends one change under a correlation id.
+	Apply(ctx context.Context, change *plan.Change, id string) plan.Result
+	// Find is engine.Matcher's.
+	Find(ctx context.Context, want resource.Resource) ([]plan.Found, error)
+}
+
+// Ledger stores intents and outcomes. Each call is one durable transaction, and an
+// error means that nothing of it was stored.
+type Ledger interface {
+	Begin(flow ledger.Flow, intents []ledger.Intent) error
+	// Commit refuses, with nothing stored, an entry whose remote id belongs to another key.
+	Commit(flow ledger.Flow, outcomes []ledger.Outcome) error
+}

@@ -1,0 +1,78 @@
+// Package engine runs one job from start to finish: read, map, compare, match, plan,
+// judge, apply. Run in run.go is the whole of it on one page.
+package engine
+
+import (
+	"context"
+
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// Mirror keeps what sources said. Callbacks run outside of any transaction: they
+// may take as long as they like and may call the store.
+type Mirror interface {
+	Source(name string) (ledger.SourceInfo, error)
+	PutSource(name string, info ledger.SourceInfo) error
+	// Seen fills into, which is as long as ids, with what is known of each id.
+	Seen(source string, kind record.Kind, ids []string, into []ledger.Seen) error
+	Row(key record.Key) (row ledger.Row, known bool, err error)
+	// Changed calls fn for every row with a Seq above after, in the order of keys.
+	Changed(source string, after uint64, fn func(*ledger.Row) error) error
+	// Unmarked calls fn with every present row whose Ordinal marked does not know.
+	Unmarked(source string, marked func(ordinal uint32) bool, fn func(*ledger.Row) error) error
+	// Merge stores rows in one transaction, and info too unless it is nil.
+	Merge(source string, rows []ledger.Row, info *ledger.SourceInfo) error
+}
+
+// Entries keeps what targets acknowledged.
+type Entries interface {
+	// Entries gives the entries of keys, nil where there is none.
+	Entries(target string, keys []record.Key) ([]*ledger.Entry, error)
+	// ByLogin gives the key whose account holds a login, folded by resource.Fold.
+	ByLogin(target, folded string) (key record.Key, known bool, err error)
+	// ByRemote gives the key that a remote id belongs to, over all jobs.
+	ByRemote(target, id string) (key record.Key, known bool, err error)
+	// Phases counts the entries of a flow.
+	Phases(flow ledger.Flow) (map[ledger.Phase]int, error)
+	// EachEntry calls fn with all entries of a flow in the order of keys.
+	EachEntry(flow ledger.Flow, fn func(*ledger.Entry) error) error
+}
+
+// Progress keeps how far each flow has come, and what it has to look at again.
+type Progress interface {
+	Progress(flow ledger.Flow) (ledger.Progress, error)
+	EachLook(flow ledger.Flow, fn func(*ledger.Look) error) error
+	EachIntent(flow ledger.Flow, fn func(*ledger.Intent) error) error
+	// Settle stores looks, in slices, and after the last of them progress (unless nil).
+	Settle(flow ledger.Flow, looks []ledger.Look, progress *ledger.Progress) error
+
+	Hold(flow ledger.Flow) (*ledger.Hold, error) // nil: nothing is held
+	PutHold(flow ledger.Flow, hold *ledger.Hold) error
+	Approval(flow ledger.Flow) (*ledger.Approval, error)
+	PutApproval(flow ledger.Flow, yes *ledger.Approval) error // nil drops it
+
+	PutRun(run ledger.Run) error
+	// Runs gives the newest runs of a flow, at most n.
+	Runs(flow ledger.Flow, n int) ([]ledger.Run, error)
+
+	Target(name string) (ledger.TargetInfo, error)
+	PutTarget(name string, info ledger.TargetInfo) error
+	Job(name string) (ledger.JobInfo, error)
+	PutJob(name string, info ledger.JobInfo) error
+}
+
+// Matcher finds accounts at a target. It only reads.
+type Matcher interface {
+	// Find looks one wanted resource up by the match attributes in their order and
+	// stops at the first that gives a verified hit. No hit is not an error.
+	Find(ctx context.Context, want resource.Resource) ([]plan.Found, error)
+	// List calls emit with every account; complete tells whether it is proved that
+	// none was left out (RFC 7644 section 3.4.2.4 gives no stable paging).
+	// An error of emit ends the listing and is returned.
+	List(ctx context.Context, emit func(plan.Found) error) (complete bool, err error)
+	// Count is the number of accounts, and of requests a complete listing takes.
+	Count(ctx context.Context) (accounts, requests int, err error)
+}

@@ -1,0 +1,191 @@
+// Package ledger is what scimsync remembers: what a source said (the mirror), and
+// what each target acknowledged (the entries), with the little that is needed to
+// go on after a crash. These are values; package state keeps them.
+package ledger
+
+import (
+	"time"
+
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// Row is one row of the mirror: what a source last said about one key.
+type Row struct {
+	Key     record.Key
+	Ordinal uint32 // the row's number for marking; given once, never reused
+	Seq     uint64 // rises with each change of any row of the source
+	Sum     record.Sum
+	Absent  uint32 // in how many complete reads in a row the key was missing
+	DN      string
+	Line    int
+	Enabled record.Tri
+	Expires time.Time
+	Attrs   []record.Attr // empty while absent
+}
+
+// Record gives the row as the record it was made from.
+func (r *Row) Record() *record.Record {
+	return &record.Record{Kind: r.Key.Kind, ID: r.Key.ID, DN: r.DN, Line: r.Line,
+		Enabled: r.Enabled, Expires: r.Expires, Attrs: r.Attrs}
+}
+
+// SourceInfo is what is known of a source as a whole.
+type SourceInfo struct {
+	Cursor      record.Cursor
+	Names       []string          // Want.Names the rows were read with
+	Seq         uint64            // the highest Seq in use
+	Ordinals    uint32            // the first Ordinal not in use
+	Live        int               // rows that are not absent
+	Filled      map[string]int    // rows with a value, by name, in the last accepted read
+	Fingerprint map[string]string // what identifies the source: kind, base, key column
+	At          time.Time         // of the last accepted read
+}
+
+// Phase is an account's state as far as acknowledged.
+type Phase uint8
+
+// The phases. They are stored: never renumber.
+const (
+	Live      Phase = iota + 1 // active
+	Suspended                  // deactivated, the person is still in the source
+	Left                       // deactivated (or kept) after the person left
+	Gone                       // deleted or vanished: a tombstone that holds the externalId
+)
+
+var phaseNames = map[Phase]string{Live: "live", Suspended: "suspended", Left: "left", Gone: "gone"}
+
+func (p Phase) String() string { return phaseNames[p] }
+
+// Entry is what one target acknowledged for one key.
+type Entry struct {
+	Key      record.Key
+	RemoteID string
+	Version  string
+	Job      string
+	Phase    Phase
+	// Resource is what the target last acknowledged; while the account is inactive,
+	// what it held when it last was active.
+	Resource resource.Resource
+	Managed  []string // the paths managed at that time
+	Run      string
+	At       time.Time
+}
+
+// Intent is written before a request is sent and removed by its outcome: after a
+// crash it tells what may or may not have arrived.
+type Intent struct {
+	Key    record.Key
+	Action string
+	ID     string // correlation id, sent as X-Request-Id
+	Run    string
+	At     time.Time
+	Tries  int
+	// Maybe holds the values that may have arrived: path to value, nil for a
+	// removal; the path "active" stands for the account's state.
+	Maybe map[string]any
+}
+
+// Look marks a key to be looked at again although its row did not change.
+type Look struct {
+	Key    record.Key
+	Again  bool      // in the next run, whatever happens
+	Due    time.Time // time alone will change the result then; zero: never
+	Parked *Parked   // why the last try failed
+}
+
+// Empty tells that nothing asks for the key any more.
+func (l *Look) Empty() bool { return !l.Again && l.Due.IsZero() && l.Parked == nil }
+
+// Wants tells whether the key is to be looked at in a run at that time.
+func (l *Look) Wants(at time.Time) bool {
+	return l.Again || (!l.Due.IsZero() && !l.Due.After(at)) || (l.Parked != nil && !l.Parked.At.After(at))
+}
+
+// Why a change is parked.
+const (
+	ParkedMapping  = "mapping"  // the person cannot be mapped
+	ParkedConflict = "conflict" // another account stands in the way
+	ParkedRefused  = "refused"  // the target refused the change
+	ParkedFailed   = "failed"   // the target could not be reached or was sick
+)
+
+// Parked is a change that waits for its next try.
+type Parked struct {
+	Kind   string
+	Error  string
+	Digest string // of the change that failed; another change is tried at once
+	Tries  int
+	At     time.Time // the next try
+	Since  time.Time
+}
+
+// Contact tells how far a job has come with a target.
+type Contact uint8
+
+// The stages of first contact.
+const (
+	ContactNone     Contact = iota // nothing was ever sent
+	ContactReleased                // the first run was released, but has not ended yet
+	ContactMade                    // a run ended with nothing left to create
+)
+
+// Progress is how far one job has come at one target.
+type Progress struct {
+	Planned    map[string]uint64 // by source: the mirror Seq up to which everything was planned
+	MapVersion string
+	Contact    Contact
+}
+
+// HeldLine is one held change, short, for comparing and for the text of a hold.
+type HeldLine struct {
+	Action string
+	Key    record.Key
+	Name   string
+	Digest string // of the change
+}
+
+// Hold is a set of changes that waits for a human.
+type Hold struct {
+	ID     string // short, printable, unique
+	Job    string
+	Target string
+	Digest string // over its lines
+	Limits []Limit
+	Lines  []HeldLine
+	At     time.Time
+	Run    string
+}
+
+// Limit is one limit that tripped.
+type Limit struct {
+	Limit string `json:"limit"` // "deactivate.percent"
+	N     int    `json:"n"`
+	Of    int    `json:"of"`
+	Max   string `json:"max"` // "10%" or "50"
+}
+
+// Approval is a human's yes to the changes with these digests, and no others.
+type Approval struct {
+	Hold    string
+	By      string
+	At      time.Time
+	Digests map[string]bool
+}
+
+// Run is the record of one run of one job at one target.
+type Run struct {
+	ID       string
+	Job      string
+	Target   string
+	Started  time.Time
+	Ended    time.Time
+	Planned  map[string]int // by action
+	Done     map[string]int
+	Counted  map[string]int // by limit: what counts against the guard's window
+	Calls    int
+	Parked   int
+	Held     int
+	Conflict int
+	Error    string
+}

@@ -1,0 +1,157 @@
+// Package plan is what a run would do, as data: changes, their summary, what the
+// guard says about them, their digest and their text. Nothing here sends, reads
+// or stores anything; time comes in as a value.
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// Action is what a change does. The order of Actions is the order of phases.
+type Action string
+
+// The actions of people. Group and member actions come with groups.
+const (
+	Deactivate Action = "deactivate"
+	Update     Action = "update"
+	Adopt      Action = "adopt"
+	Reactivate Action = "reactivate"
+	Create     Action = "create"
+	Delete     Action = "delete"
+)
+
+// Actions lists all actions in the order in which they are carried out.
+var Actions = []Action{Deactivate, Update, Adopt, Reactivate, Create, Delete}
+
+// Phase is the place of an action in the order of a run: a lower phase is carried
+// out first. Update and adopt share one.
+func (a Action) Phase() int {
+	switch a {
+	case Deactivate:
+		return 0
+	case Update, Adopt:
+		return 2
+	case Reactivate:
+		return 3
+	case Create:
+		return 4
+	case Delete:
+		return 7
+	}
+	panic("plan: no phase for action " + string(a))
+}
+
+// Destructive tells whether the action takes access away.
+func (a Action) Destructive() bool { return a == Deactivate || a == Delete }
+
+// Cause says why a change is there.
+type Cause struct {
+	By   string `json:"by"`   // source | config | time | operator | repair
+	What string `json:"what"` // a few words for the reader
+}
+
+// Causes of a change.
+const (
+	BySource   = "source"
+	ByConfig   = "config"
+	ByTime     = "time"
+	ByOperator = "operator"
+	ByRepair   = "repair"
+)
+
+// Change is one change to one account: before, after and the operations together.
+type Change struct {
+	Action   Action         `json:"action"`
+	Kind     string         `json:"kind"`
+	Key      record.Key     `json:"-"`
+	Name     string         `json:"name"`
+	RemoteID string         `json:"remote_id,omitempty"`
+	Before   map[string]any `json:"before,omitempty"`
+	After    map[string]any `json:"after,omitempty"`
+	Ops      []resource.Op  `json:"ops,omitempty"`
+	Cause    Cause          `json:"cause"`
+	Held     bool           `json:"held,omitempty"`
+
+	// Round orders updates that pass a login on: a lower round is finished first.
+	Round int `json:"round,omitempty"`
+	// Temporary is the login an account gets for a moment so that a circle of
+	// swapped logins can be untied; this change sets it, and no other value.
+	Temporary string `json:"temporary,omitempty"`
+
+	// Want is what the target is to hold afterwards; for a create its body.
+	Want resource.Wanted `json:"-"`
+	// Left tells, for a deactivate, that the person left the source or the scope;
+	// otherwise the account is only suspended.
+	Left bool `json:"-"`
+	// Mine tells, for an adopt, that the account is known to be this person's: it
+	// carries the anchor, or an intent of ours made it.
+	Mine bool `json:"-"`
+	// Rename tells that the login or the anchor changes.
+	Rename bool `json:"-"`
+	// Doubt tells, for a create, that an earlier one may have arrived: look before
+	// sending.
+	Doubt bool `json:"-"`
+}
+
+// Calls is how many requests the change needs when all goes well.
+func (c *Change) Calls() int {
+	if c.Action == Adopt && len(c.Ops) == 0 {
+		return 0
+	}
+	return 1
+}
+
+// MarshalJSON writes the contract's form, in which the key is the anchor alone.
+func (c Change) MarshalJSON() ([]byte, error) {
+	type plain Change
+	return json.Marshal(struct {
+		Action Action `json:"action"`
+		Kind   string `json:"kind"`
+		Key    string `json:"key"`
+		Source string `json:"source"`
+		plain
+	}{c.Action, c.Kind, c.Key.ID, c.Key.Source, plain(c)})
+}
+
+// String names the change in messages.
+func (c *Change) String() string { return fmt.Sprintf("%s %s %s", c.Action, c.Kind, c.Key.ID) }
+
+// Found is an account that a target holds, as far as matching needs it.
+type Found struct {
+	ID         string
+	Version    string
+	UserName   string
+	ExternalID string
+	Active     record.Tri
+	// By is the match attribute that led to the account: externalId, userName, email.
+	By string
+	// Body is the account's JSON as the target sent it, names in the schema's spelling.
+	Body map[string]any
+}
+
+// Verdict says what came of a change.
+type Verdict uint8
+
+const (
+	// Done: the target said yes.
+	Done Verdict = iota
+	// Again: nothing was changed; the same request may be sent at NotBefore.
+	Again
+	// InDoubt: it may or may not have been carried out; look before sending again.
+	InDoubt
+	// Taken: a create was refused because the account, or its login, exists.
+	Taken
+	// Vanished: the account is not there any more.
+	Vanished
+	// Park: refused for good as it stands; the rest of the plan goes on.
+	Park
+	// Stop: nothing can be sent to this target now; the rest waits for the next run.
+	Stop
+	// StopCreates: no further account can be made now (no licence left, say); the
+	// rest goes on.
+	StopCreates
+)
