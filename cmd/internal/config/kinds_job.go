@@ -1,0 +1,182 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ownership is the ownership of one attribute.
+func ownership() kind[Ownership] { return word(OwnElements, OwnAll) }
+
+// own is one ownership for all attributes, or one for each of some; a mapping is laid over what is there.
+func own() kind[Own] {
+	one := ownership()
+	return kind[Own]{
+		schema: func(m mode) schema {
+			return schema{"anyOf": []any{
+				one.schema(m),
+				schema{"type": "object", "minProperties": 1, "additionalProperties": one.schema(m)},
+			}}
+		},
+		fill: func(into *Own) { into.Default = OwnElements },
+		decode: func(s spot, n *node, into *Own) {
+			if n.shape == shapeText {
+				*into = Own{Default: into.Default}
+				one.decode(s, n, &into.Default)
+				return
+			}
+			if !s.wants(n, shapeMapping, "elements, all, or a mapping of attributes to one of them") {
+				return
+			}
+			lines := slices.Clone(into.Lines)
+			for _, e := range n.entries {
+				at := s.in(e)
+				line := OwnLine{Path: Text{Value: e.key, Pos: at.key()}, Own: into.Default}
+				one.decode(at, e.value, &line.Own)
+				i := slices.IndexFunc(lines, func(l OwnLine) bool { return strings.EqualFold(l.Path.Value, e.key) })
+				if i < 0 {
+					lines = append(lines, line)
+				} else {
+					lines[i] = line
+				}
+			}
+			into.Lines = lines
+		},
+		lines: func(value *Own, tell emit) {
+			tell("", string(value.Default))
+			for _, l := range value.Lines {
+				tell("."+l.Path.Value, string(l.Own))
+			}
+		},
+	}
+}
+
+var mapLineTable = table[MapLine]{fields: []field[MapLine]{
+	key("value", expression(), func(l *MapLine) *Text { return &l.Expr }, "The expression that gives the value.").must(),
+	keyOr("when", word(WhenAlways, WhenCreate, WhenEmpty), func(l *MapLine) *When { return &l.When }, WhenAlways,
+		"create sets it in the create only, empty only while the account has no value."),
+}}
+
+// mapLines is a map, laid over the map that is there: a line replaces the one of the same path.
+func mapLines() kind[[]MapLine] {
+	expr, full := expression(), mapLineTable.kind()
+	return kind[[]MapLine]{
+		schema: func(mode) schema {
+			line := maps.Clone(expr.schema(whole))
+			line["type"] = append(slices.Clone(line["type"].([]any)), "null")
+			return schema{"type": "object", "additionalProperties": schema{"anyOf": []any{line, full.schema(whole)}}}
+		},
+		decode: func(s spot, n *node, into *[]MapLine) {
+			if !s.wants(n, shapeMapping, "a mapping of SCIM paths to expressions") {
+				return
+			}
+			lines := slices.Clone(*into)
+			first := map[string]int{}
+			for _, e := range n.entries {
+				at := s.in(e)
+				at.over = "" // a line stands for itself
+				folded := strings.ToLower(e.key)
+				if line, twice := first[folded]; twice {
+					s.wrong(at.key(), "the same path as at line "+itoa(line), "paths do not differ by case: keep one of them")
+					continue
+				}
+				first[folded] = e.line
+				line := MapLine{Path: Text{Value: e.key, Pos: at.key()}, When: WhenAlways}
+				switch e.value.shape {
+				case shapeNull:
+					line.Drop = true
+				case shapeMapping:
+					full.decode(at, e.value, &line)
+				default:
+					expr.decode(at, e.value, &line.Expr)
+				}
+				i := slices.IndexFunc(lines, func(l MapLine) bool { return strings.EqualFold(l.Path.Value, e.key) })
+				if i < 0 {
+					lines = append(lines, line)
+				} else {
+					lines[i] = line
+				}
+			}
+			*into = lines
+		},
+		lines: func(value *[]MapLine, tell emit) {
+			for _, l := range *value {
+				switch {
+				case l.Drop:
+					tell("."+l.Path.Value, dropped)
+				case l.When != WhenAlways:
+					tell("."+l.Path.Value, strconv.Quote(l.Expr.Value)+" when "+string(l.When))
+				default:
+					tell("."+l.Path.Value, l.Expr.Value)
+				}
+			}
+		},
+	}
+}
+
+// dropped is what a map line holds that takes a line away.
+const dropped = "(dropped)"
+
+// overTable describes the lines of a job that one of its targets may change.
+var overTable = table[To]{fields: []field[To]{
+	key("users", usersTable.kind(), func(t *To) *Users { return &t.Users }, "Laid over the job's users."),
+	key("leavers", leaversTable.kind(), func(t *To) *Leavers { return &t.Leavers }, "Laid over the job's leavers."),
+	key("guard", guardTable.kind(), func(t *To) *Guard { return &t.Guard }, "Laid over the job's guard."),
+}}
+
+// toField is the list of a job's targets: names, or a name with lines that are laid over the job's.
+func toField() field[Job] {
+	return field[Job]{
+		name: "to", doc: "The targets, each a name, or a name with users, leavers or guard lines laid over this job's.",
+		schema: func(mode) schema {
+			item := schema{"anyOf": []any{
+				schema{"type": "string", "minLength": 1},
+				schema{"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": overTable.schema(overlay)},
+			}}
+			return schema{"anyOf": []any{
+				schema{"type": "string", "minLength": 1},
+				schema{"type": "array", "items": item, "minItems": 1},
+			}}
+		},
+		decode: decodeTo,
+		fill:   func(*Job) {},
+		lines: func(j *Job, tell emit) {
+			for _, to := range j.To {
+				overTable.kind().lines(&to, func(path string, v any) { tell("."+to.Target.Value+path, v) })
+			}
+		},
+	}
+}
+
+func decodeTo(s spot, n *node, j *Job) {
+	items := n.items
+	if n.shape == shapeText {
+		items = []*node{n}
+	} else if !s.wants(n, shapeList, "a list of targets") {
+		return
+	}
+	if len(items) == 0 {
+		s.wrong(s.at(n), "the list is empty", "name at least one target")
+	}
+	for i, item := range items {
+		at := s.item(i, item)
+		to := To{Users: j.Users, Leavers: j.Leavers, Guard: j.Guard}
+		switch {
+		case item.shape == shapeText:
+			to.Target = Text{Value: item.text, Pos: at.at(item)}
+		case item.shape == shapeMapping && len(item.entries) == 1:
+			e := item.entries[0]
+			to.Target = Text{Value: e.key, Pos: at.at(item)}
+			// Known by the target's name, not by its number in the list, and looked up in the job where it says nothing.
+			laid := spot{w: s.w, path: join(s.path, e.key), over: strings.TrimSuffix(s.path, ".to"), line: e.line, column: e.column}
+			s.w.places[laid.path] = laid.key()
+			overTable.decode(laid, e.value, &to)
+		default:
+			s.wrong(at.at(item), "wants the name of a target, or one name with the lines laid over this job's", "as in - ringcentral: {users: {…}}")
+			continue
+		}
+		j.To = append(j.To, to)
+	}
+}

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+)
+
+var ldapTable = table[LDAP]{
+	fields: []field[LDAP]{
+		key("urls", list(ldapURL(), inBrackets), func(l *LDAP) *[]string { return &l.URLs }, "The servers, tried in this order: ldaps://, ldap:// with start_tls, or ldapi://.").must(),
+		keyOr("vendor", word(VendorAuto, VendorAD, VendorOpenLDAP, Vendor389DS, VendorFreeIPA, VendorGeneric), func(l *LDAP) *Vendor { return &l.Vendor }, VendorAuto,
+			"Whose directory it is, which decides the default map and what a disabled account looks like; auto asks the rootDSE."),
+		key("bind", bindTable.kind(), func(l *LDAP) *Bind { return &l.Bind }, "Who scimsync is to the directory.").must(),
+		key("tls", ldapTLSTable.kind(), func(l *LDAP) *LDAPTLS { return &l.TLS }, "How the connection is protected."),
+		key("users", ldapUsersTable.kind(), func(l *LDAP) *LDAPUsers { return &l.Users }, "Which entries are people.").must(),
+		keyOr("page_size", integer(1, 100_000), func(l *LDAP) *int { return &l.PageSize }, 500, "How many entries to ask for at once."),
+	},
+	check: checkLDAP,
+}
+
+var bindTable = table[Bind]{
+	fields: []field[Bind]{
+		keyOr("method", word(MethodSimple, MethodExternal), func(b *Bind) *Method { return &b.Method }, MethodSimple,
+			"simple is a name and a password; external is the user of the process, over ldapi://."),
+		key("user", text("a DN or a UPN"), func(b *Bind) *string { return &b.User }, "A DN or a UPN."),
+		key("password", secret(), func(b *Bind) *Secret { return &b.Password }, "The password."),
+	},
+	check: func(s spot, b *Bind) {
+		for _, name := range []string{"user", "password"} {
+			switch {
+			case b.Method == MethodExternal && s.has(name):
+				s.wrong(s.child(name), "method external has no "+name, "remove one of the two")
+			case b.Method == MethodSimple && !s.has(name):
+				s.wrong(s.key(), "the key "+name+" is missing", "an anonymous bind may see only some of the people")
+			}
+		}
+	},
+}
+
+var ldapTLSTable = table[LDAPTLS]{fields: []field[LDAPTLS]{
+	key("ca_file", filePath(), func(t *LDAPTLS) *string { return &t.CAFile }, "Certificates to trust instead of the system's, PEM."),
+	keyOr("start_tls", yesNo(), func(t *LDAPTLS) *bool { return &t.StartTLS }, false, "Protect ldap:// by StartTLS, before the bind."),
+}}
+
+var ldapUsersTable = table[LDAPUsers]{fields: []field[LDAPUsers]{
+	key("base", list(text("a DN"), alone), func(u *LDAPUsers) *[]string { return &u.Base }, "The DN, or DNs, under which people are looked for.").must(),
+	key("exclude", list(text("a DN"), alone), func(u *LDAPUsers) *[]string { return &u.Exclude }, "DNs under which nobody is read."),
+	key("filter", text("an LDAP filter such as (objectClass=person)"), func(u *LDAPUsers) *string { return &u.Filter }, "Which entries are people. Default: the vendor's."),
+	keyOr("scope", word(ScopeSub, ScopeOne), func(u *LDAPUsers) *Scope { return &u.Scope }, ScopeSub, "sub for the whole subtree, one for the level under the base."),
+	keyOr("anchor", text("auto or the name of an attribute"), func(u *LDAPUsers) *string { return &u.Anchor }, "auto",
+		"The attribute that identifies a person for good: auto is the vendor's (objectGUID, entryUUID, …)."),
+	key("attributes", list(text("the name of an attribute"), inBrackets), func(u *LDAPUsers) *[]string { return &u.Attributes }, "Attributes to read although no mapping names them."),
+}}
+
+// ldapURL is the address of a server.
+func ldapURL() kind[string] {
+	const what = "a URL that begins with ldaps://, ldap:// or ldapi://"
+	return kind[string]{
+		schema: func(mode) schema { return schema{"type": "string", "pattern": "^(ldaps|ldap|ldapi)://"} },
+		decode: func(s spot, n *node, into *string) {
+			if !s.wants(n, shapeText, what) {
+				return
+			}
+			u, err := url.Parse(n.text)
+			socket, local := strings.CutPrefix(n.text, "ldapi://")
+			wrong := ""
+			switch {
+			case local: // ldapi://%2Frun%2Fslapd.sock: the host is an escaped path, which net/url refuses
+				path, err := url.PathUnescape(socket)
+				if err != nil || strings.ContainsAny(path, "?#") || strings.ContainsRune(strings.TrimSuffix(socket, "/"), '/') {
+					wrong = "has no socket that can be read: write its path with %2F for each slash"
+				}
+			case err != nil || u.Scheme != "ldap" && u.Scheme != "ldaps":
+				wrong = "is not " + what
+			case u.Host == "" || u.Hostname() == "":
+				wrong = "names no host"
+			case u.User != nil:
+				wrong = "holds a user or a password, which belong under bind"
+			case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+				wrong = "says more than the server: base and filter belong under users"
+			}
+			if wrong != "" {
+				s.wrong(s.at(n), "the URL "+wrong, "")
+				return
+			}
+			*into = n.text
+		},
+		lines: func(value *string, tell emit) { tell("", *value) },
+	}
+}
+
+// checkLDAP looks at the servers together with how they are bound to and protected.
+func checkLDAP(s spot, l *LDAP) {
+	for i, raw := range l.URLs {
+		pos := s.child("urls[" + itoa(i) + "]")
+		scheme, rest, _ := strings.Cut(raw, "://")
+		host := rest
+		if u, err := url.Parse(raw); err == nil {
+			host = u.Hostname()
+		}
+		switch {
+		case scheme == "ldap" && !l.TLS.StartTLS && !isLoopback(host):
+			s.wrong(pos, "ldap:// without StartTLS would send the password in clear", "write ldaps://, or tls: {start_tls: true}")
+		case scheme == "ldaps" && l.TLS.StartTLS:
+			s.wrong(pos, "ldaps:// is protected already, and start_tls asks for it again", "write ldap:// for StartTLS, or remove start_tls")
+		case scheme != "" && scheme != "ldapi" && l.Bind.Method == MethodExternal:
+			s.wrong(pos, "method external works over ldapi:// only", "write ldapi://%2Frun%2Fslapd%2Fldapi, or bind with user and password")
+		}
+	}
+}
