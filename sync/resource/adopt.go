@@ -1,0 +1,149 @@
+package resource
+
+import "slices"
+
+// Fill gives the operations for an account that is taken over with `values: fill`:
+// what is wanted and has no value there yet. Nothing is changed or cleared: an
+// element of a type that has a value stays as it is, of a list only missing
+// elements are added, and the account's primary stays primary.
+func Fill(have Resource, want Wanted, shape Shape) Edit {
+	a := adoption{have: have, shape: shape}
+	full := a.wanted(want)
+	shape.Own = nil // to own a list is no reason to clear it here
+	values, present := map[string]any{}, map[string]any{}
+	for _, x := range full.Attrs {
+		at := Split(x.Path)
+		list, isList := x.Value.([]Element)
+		switch {
+		case isList:
+			values[x.Path], present[x.Path] = a.fillList(x.Path, list, shape.find(at))
+		case a.filled(at):
+			values[x.Path], present[x.Path] = x.Value, x.Value
+		case at.Sub != "primary" || !a.hasPrimary(at):
+			values[x.Path] = x.Value
+		}
+	}
+	return Ops(New(present), Wanted{Resource: New(values)}, shape, nil)
+}
+
+// Overwrite gives the operations for an account that is taken over with
+// `values: overwrite`: what differs by the schema's rules is replaced. Nothing is
+// cleared that the mapping has no value for, and nobody else's elements go, except
+// from a list that is ours as a whole.
+func Overwrite(have Resource, want Wanted, shape Shape) Edit {
+	a := adoption{have: have, shape: shape}
+	full := a.wanted(want)
+	values := map[string]any{}
+	for _, x := range full.Attrs {
+		at := Split(x.Path)
+		def, leaf := shape.Lookup(at)
+		if list, isList := x.Value.([]Element); isList {
+			values[x.Path] = a.overwriteList(x.Path, list, &def)
+			continue
+		}
+		values[x.Path] = have.Get(x.Path)
+		if leaf.same(values[x.Path], x.Value) {
+			values[x.Path] = x.Value
+		}
+	}
+	return Ops(New(values), full, shape, nil)
+}
+
+// adoption compares with what the account holds.
+type adoption struct {
+	have  Resource
+	shape Shape
+}
+
+// wanted is everything to bring about: managed values, and those for empty places.
+// Only paths with a value are managed in it: nothing is cleared.
+func (a adoption) wanted(want Wanted) Wanted {
+	values := map[string]any{}
+	for _, o := range want.Once {
+		if o.When == OnlyEmpty && a.have.Get(o.Path) == nil {
+			values[o.Path] = o.Value
+		}
+	}
+	for _, x := range want.Attrs {
+		values[x.Path] = x.Value
+	}
+	return Wanted{Resource: New(values)}
+}
+
+// filled tells whether the account has a value at a path, or an element of that
+// type with a value of its own.
+func (a adoption) filled(at Path) bool {
+	if a.have.Get(at.String()) != nil {
+		return true
+	}
+	if len(at.Filter) == 0 {
+		return false
+	}
+	at.Sub = "value"
+	return a.have.Get(at.String()) != nil
+}
+
+// hasPrimary tells whether some element of the attribute is primary already.
+func (a adoption) hasPrimary(at Path) bool {
+	for _, x := range a.have.Attrs {
+		if p := Split(x.Path); p.Sub == "primary" && p.Attribute() == at.Attribute() && x.Value == true {
+			return true
+		}
+	}
+	return false
+}
+
+// fillList gives the wanted list and the part of it that the account has already.
+func (a adoption) fillList(path string, want []Element, def *Definition) (list, present []Element) {
+	have, _ := a.have.Get(path).([]Element)
+	found, _ := def.byIdentity(have)
+	primary := slices.ContainsFunc(have, func(e Element) bool { return e["primary"] == true })
+	for _, e := range want {
+		_, has := found[0][def.Identity(e)]
+		if has {
+			present = append(present, e)
+		} else if primary {
+			e = e.without("primary")
+		}
+		list = append(list, e)
+	}
+	return list, present
+}
+
+// overwriteList gives the account's list as far as it concerns us: of wanted
+// elements the wanted sub-attributes, of other elements nothing, unless the list is
+// ours as a whole.
+func (a adoption) overwriteList(path string, want []Element, def *Definition) []Element {
+	have, _ := a.have.Get(path).([]Element)
+	found, _ := def.byIdentity(want)
+	var list []Element
+	for _, e := range have {
+		w, wanted := found[0][def.Identity(e)]
+		if !wanted {
+			if a.shape.Own[path] {
+				list = append(list, e)
+			}
+			continue
+		}
+		ours := Element{}
+		for name, v := range w {
+			if !def.sub(name).same(e[name], v) {
+				v = e[name]
+			}
+			set(ours, name, v)
+		}
+		list = append(list, ours)
+	}
+	return list
+}
+
+// same compares two values by the schema's rules (RFC 7643 sections 2.2, 2.3):
+// case counts only where the schema says so.
+func (d *Definition) same(a, b any) bool {
+	s, isText := a.(string)
+	t, alsoText := b.(string)
+	if isText && alsoText && !d.CaseExact {
+		return fold(s) == fold(t)
+	}
+	return SameValue(a, b)
+}

@@ -1,0 +1,199 @@
+package resource
+
+import (
+	"slices"
+	"sort"
+)
+
+// Ops gives the one PATCH that leads from old to want, one operation a path
+// (RFC 7644 section 3.5.2), and nothing for what is equal byte by byte:
+//
+//	last known -> wanted                       operation
+//	singular:   nothing -> v                   add attr v
+//	            u -> v                         replace attr v
+//	            v -> nothing                   remove attr
+//	element of  nothing -> v                   add emails [{type, value, …}], one for all new ones
+//	a type:     its value or part changes      replace emails[type eq "work"].value v
+//	            a part goes                    remove emails[type eq "work"].display
+//	            it goes                        remove emails[type eq "work" and value eq "old"]
+//	list:       the same, elements told apart by type and value
+//	owned list: any change                     replace emails [all], or remove emails
+//
+// A value goes only at a path that is managed and wanted without one; required
+// attributes never go. primary:false is never sent: a new primary clears the old.
+//
+// maybe holds values that may or may not have reached the target: path to value,
+// nil for a removal. There the operation makes the wanted value true whatever the
+// target holds, also when it equals old. Its key "active" is not looked at.
+func Ops(old Resource, want Wanted, shape Shape, maybe map[string]any) Edit {
+	c := changes{shape: shape, edit: Edit{Before: map[string]any{}, After: map[string]any{}}}
+	for _, group := range cells(old, want, maybe) {
+		def := shape.find(group[0].at)
+		switch {
+		case !def.Multi:
+			for _, x := range group {
+				c.singular(x, def)
+			}
+		case shape.Own[group[0].at.Attribute()]:
+			c.owned(group, def)
+		default:
+			c.multi(group, def)
+		}
+	}
+	c.edit.Ops = c.sorted()
+	return c.edit
+}
+
+// cell is what is known and wanted at one path.
+type cell struct {
+	path      string
+	at        Path
+	old, want any
+	maybe     any // what the target may hold instead of old
+	managed   bool
+}
+
+func (x *cell) unsure() bool { return !SameValue(x.old, x.maybe) }
+
+// differs tells that something has to be sent for the wanted value to be true.
+func (x *cell) differs() bool { return !SameValue(x.old, x.want) || x.unsure() }
+
+// cells lines up all paths, one group for each attribute, everything sorted.
+func cells(old Resource, want Wanted, maybe map[string]any) [][]*cell {
+	byPath := map[string]*cell{}
+	at := func(path string) *cell {
+		x := byPath[path]
+		if x == nil {
+			x = &cell{path: path, at: Split(path)}
+			byPath[path] = x
+		}
+		return x
+	}
+	for _, a := range old.Attrs {
+		x := at(a.Path)
+		x.old, x.maybe = a.Value, a.Value
+	}
+	for path, v := range maybe {
+		if path != "active" {
+			at(path).maybe = v
+		}
+	}
+	for _, a := range want.Attrs {
+		x := at(a.Path)
+		x.want, x.managed = a.Value, true
+	}
+	byAttr := map[string][]*cell{}
+	for path, x := range byPath {
+		if !x.managed {
+			_, x.managed = slices.BinarySearch(want.Managed, path)
+		}
+		if !x.managed { // not ours any more: it stays as it is
+			x.want, x.maybe = x.old, x.old
+		}
+		if x.at.Sub == "primary" {
+			x.old, x.want, x.maybe = noFalse(x.old), noFalse(x.want), noFalse(x.maybe)
+		}
+		byAttr[x.at.Attribute()] = append(byAttr[x.at.Attribute()], x)
+	}
+	groups := make([][]*cell, 0, len(byAttr))
+	for _, group := range byAttr {
+		sort.Slice(group, func(i, j int) bool { return group[i].path < group[j].path })
+		groups = append(groups, group)
+	}
+	sort.Slice(groups, func(i, j int) bool { return groups[i][0].path < groups[j][0].path })
+	return groups
+}
+
+// noFalse turns primary:false into no value: they mean the same (RFC 7643 section 2.4).
+func noFalse(v any) any {
+	if v == false {
+		return nil
+	}
+	return v
+}
+
+// changes collects the operations of one edit.
+type changes struct {
+	shape    Shape
+	edit     Edit
+	removals []Op // of whole elements; they go first
+	others   []Op
+}
+
+func (c *changes) op(op, path string, value any) {
+	c.others = append(c.others, Op{op, path, value})
+}
+
+// note records a path that changes for the reader of the plan.
+func (c *changes) note(x *cell) {
+	if x.old != nil {
+		c.edit.Before[x.path] = x.old
+	}
+	if x.want != nil {
+		c.edit.After[x.path] = x.want
+	}
+}
+
+func (c *changes) sorted() []Op {
+	byPath := func(list []Op) {
+		sort.SliceStable(list, func(i, j int) bool { return list[i].Path < list[j].Path })
+	}
+	byPath(c.removals)
+	byPath(c.others)
+	return append(c.removals, c.others...)
+}
+
+func (c *changes) singular(x *cell, def *Definition) {
+	switch {
+	case !x.differs():
+		return
+	case x.want == nil && def.Required:
+		return
+	case x.want == nil:
+		c.op("remove", x.path, nil)
+	case x.old == nil:
+		c.op("add", x.path, x.want)
+	default:
+		c.op("replace", x.path, x.want)
+	}
+	c.note(x)
+}
+
+// owned replaces a list that is ours as a whole.
+func (c *changes) owned(group []*cell, def *Definition) {
+	var full []Element
+	changed := false
+	for _, element := range byElement(group) {
+		for _, x := range element {
+			if x.differs() {
+				changed = true
+				c.note(x)
+			}
+		}
+		if list, isList := element[0].want.([]Element); isList {
+			full = append(full, list...)
+		} else if e := wanted(element); len(e) > 0 {
+			full = append(full, build(element[0].at, e))
+		}
+	}
+	path := group[0].at.Attribute()
+	switch {
+	case !changed:
+	case len(full) == 0:
+		c.op("remove", path, nil)
+	default:
+		c.op("replace", path, wire(def, Sorted(full)))
+	}
+}
+
+// wire gives elements as they are sent: those of a list of plain values are bare.
+func wire(def *Definition, list []Element) any {
+	if def.Type == Complex {
+		return list
+	}
+	bare := make([]any, 0, len(list))
+	for _, e := range list {
+		bare = append(bare, e["value"])
+	}
+	return bare
+}
