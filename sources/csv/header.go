@@ -158,7 +158,7 @@ func (h *header) meant(name string) string {
 		if len(v) >= 3 && len(c) >= 3 && (strings.Contains(v, c) || strings.Contains(c, v)) {
 			d = min(d, 1)
 		}
-		if d <= 1+len(v)/4 {
+		if d <= 1+len(v)/4 && d < len(v) {
 			found = append(found, near{i, d})
 		}
 	}

@@ -75,8 +75,11 @@ func (r *rows) fill(row []string) error {
 			line := r.table.line(i) + strings.Count(cell[:bad], "\n")
 			return fmt.Errorf("line %d, column %s: %s", line, r.table.column(i), badText(cell[bad], r.table.enc))
 		}
-		if kind == textWide {
-			r.moji.look(r.table, i, cell)
+		if kind >= textWide {
+			r.moji.wide++
+			if kind == textOdd {
+				r.moji.look(r.table, i, cell)
+			}
 		}
 		if i == r.table.key {
 			keyText = kind
@@ -155,7 +158,7 @@ func spreadsheetError(s string) bool {
 
 // scientific knows a number that a spreadsheet shortened: 1,23E+05.
 func scientific(s string) bool {
-	at := strings.IndexAny(s, "Ee")
+	at := strings.LastIndexByte(s, 'E')
 	if at <= 0 || at+2 >= len(s) || s[at+1] != '+' && s[at+1] != '-' {
 		return false
 	}
@@ -173,7 +176,6 @@ type mojibake struct {
 const afterA = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
 
 func (m *mojibake) look(t *table, col int, cell string) {
-	m.wide++
 	var before rune
 	for _, c := range cell {
 		twice := (before == 'Ã' || before == 'Â') && (c >= 0x80 && c < 0xC0 || strings.ContainsRune(afterA, c))

@@ -146,6 +146,7 @@ const (
 	textASCII text = iota // printable ASCII only
 	textBreak             // with tabs or line breaks
 	textWide              // with characters beyond ASCII
+	textOdd               // with some that mistaken encodings leave behind
 )
 
 // scan returns the place of the first byte that no text may hold, or -1. It runs
@@ -157,7 +158,7 @@ func scan(s string) (bad int, kind text) {
 			continue
 		}
 		if c >= 0x80 {
-			return scanWide(s, i), textWide
+			return scanWide(s, i)
 		}
 		if c != '\t' && c != '\n' && c != '\r' {
 			return i, kind
@@ -168,18 +169,21 @@ func scan(s string) (bad int, kind text) {
 }
 
 // scanWide goes on where the first byte beyond ASCII stands.
-func scanWide(s string, from int) int {
+func scanWide(s string, from int) (bad int, kind text) {
+	kind = textWide
 	for i := from; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && size == 1 {
-			return i
-		}
-		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' {
-			return i
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return i, kind
+		case r < 0x20 && r != '\t' && r != '\n' && r != '\r':
+			return i, kind
+		case r == 'Ã' || r == 'Â' || r == utf8.RuneError:
+			kind = textOdd
 		}
 		i += size
 	}
-	return -1
+	return -1, kind
 }
 
 func badText(b byte, e Encoding) string {
