@@ -1,0 +1,172 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"scimsync/sync/ledger"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// instant is a time in JSON: seconds since 1970, with nine decimals if need be. Unlike
+// time.Time's own form it knows the years above 9999 to which an "end of time" in a
+// directory leads once a day is added.
+type instant struct{ time.Time }
+
+func (t instant) MarshalJSON() ([]byte, error) {
+	b := strconv.AppendInt(nil, t.Unix(), 10)
+	if ns := t.Nanosecond(); ns != 0 {
+		b = fmt.Appendf(b, ".%09d", ns)
+	}
+	return b, nil
+}
+
+func (t *instant) UnmarshalJSON(b []byte) error {
+	whole, part, _ := strings.Cut(string(b), ".")
+	seconds, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return fmt.Errorf("decode time: %w", err)
+	}
+	var nanos int64
+	if part != "" {
+		if nanos, err = strconv.ParseInt(part, 10, 64); err != nil || len(part) != 9 {
+			return fmt.Errorf("decode time %s: want nine decimals", b)
+		}
+	}
+	t.Time = time.Unix(seconds, nanos).UTC()
+	return nil
+}
+
+// storedEntry is an entry without key, job and phase, which stand before it.
+type storedEntry struct {
+	RemoteID string            `json:"r,omitempty"`
+	Version  string            `json:"v,omitempty"`
+	Resource resource.Resource `json:"a"`
+	Managed  []string          `json:"m,omitempty"`
+	Run      string            `json:"n,omitempty"`
+	At       instant           `json:"t,omitzero"`
+}
+
+func encodeEntry(e *ledger.Entry) ([]byte, error) {
+	return json.Marshal(storedEntry{e.RemoteID, e.Version, e.Resource, e.Managed, e.Run, instant{e.At}})
+}
+
+func decodeEntry(raw []byte, e *ledger.Entry) error {
+	var s storedEntry
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return fmt.Errorf("entry of %s: %w", e.Key, err)
+	}
+	e.RemoteID, e.Version, e.Resource, e.Managed, e.Run, e.At = s.RemoteID, s.Version, s.Resource, s.Managed, s.Run, s.At.Time
+	return nil
+}
+
+type storedIntent struct {
+	Action string          `json:"a"`
+	ID     string          `json:"i"`
+	Run    string          `json:"n,omitempty"`
+	At     instant         `json:"t,omitzero"`
+	Tries  int             `json:"c,omitempty"`
+	Maybe  json.RawMessage `json:"m,omitempty"`
+}
+
+func encodeIntent(i *ledger.Intent) ([]byte, error) {
+	s := storedIntent{Action: i.Action, ID: i.ID, Run: i.Run, At: instant{i.At}, Tries: i.Tries}
+	if i.Maybe != nil {
+		var err error
+		if s.Maybe, err = json.Marshal(i.Maybe); err != nil {
+			return nil, fmt.Errorf("intent of %s: %w", i.Key, err)
+		}
+	}
+	return json.Marshal(s)
+}
+
+func decodeIntent(p pair) (*ledger.Intent, error) {
+	var s storedIntent
+	if err := json.Unmarshal(p.value, &s); err != nil {
+		return nil, fmt.Errorf("intent of %s: %w", p.key, err)
+	}
+	i := &ledger.Intent{Key: p.key, Action: s.Action, ID: s.ID, Run: s.Run, At: s.At.Time, Tries: s.Tries}
+	if s.Maybe != nil {
+		var err error
+		if i.Maybe, err = resource.DecodeValues(s.Maybe); err != nil {
+			return nil, fmt.Errorf("intent of %s: %w", p.key, err)
+		}
+	}
+	return i, nil
+}
+
+type storedLook struct {
+	Again  bool          `json:"a,omitempty"`
+	Due    instant       `json:"d,omitzero"`
+	Parked *storedParked `json:"p,omitempty"`
+}
+
+type storedParked struct {
+	Kind   string  `json:"k"`
+	Error  string  `json:"e,omitempty"`
+	Digest string  `json:"d,omitempty"`
+	Tries  int     `json:"c,omitempty"`
+	At     instant `json:"t,omitzero"`
+	Since  instant `json:"s,omitzero"`
+}
+
+func encodeLook(l *ledger.Look) ([]byte, error) {
+	s := storedLook{Again: l.Again, Due: instant{l.Due}}
+	if p := l.Parked; p != nil {
+		s.Parked = &storedParked{p.Kind, p.Error, p.Digest, p.Tries, instant{p.At}, instant{p.Since}}
+	}
+	return json.Marshal(s)
+}
+
+func decodeLook(p pair) (*ledger.Look, error) {
+	var s storedLook
+	if err := json.Unmarshal(p.value, &s); err != nil {
+		return nil, fmt.Errorf("look of %s: %w", p.key, err)
+	}
+	l := &ledger.Look{Key: p.key, Again: s.Again, Due: s.Due.Time}
+	if q := s.Parked; q != nil {
+		l.Parked = &ledger.Parked{Kind: q.Kind, Error: q.Error, Digest: q.Digest, Tries: q.Tries, At: q.At.Time, Since: q.Since.Time}
+	}
+	return l, nil
+}
+
+// storedProgress has the sources by number.
+type storedProgress struct {
+	Planned    map[string]uint64 `json:"p,omitempty"` // hexadecimal source number -> seq
+	MapVersion string            `json:"v,omitempty"`
+	Contact    ledger.Contact    `json:"c,omitempty"`
+}
+
+// storedHold is a hold without flow and lines.
+type storedHold struct {
+	ID     string         `json:"i"`
+	Digest string         `json:"d"`
+	Limits []ledger.Limit `json:"l,omitempty"`
+	At     instant        `json:"t,omitzero"`
+	Run    string         `json:"n,omitempty"`
+}
+
+// storedLine is a line of a hold; Source is the number of the key's source.
+type storedLine struct {
+	Action string      `json:"a"`
+	Source []byte      `json:"s"`
+	Kind   record.Kind `json:"k"`
+	ID     string      `json:"i"`
+	Name   string      `json:"n,omitempty"`
+	Digest string      `json:"d"`
+}
+
+type storedApproval struct {
+	Hold string  `json:"h"`
+	By   string  `json:"b"`
+	At   instant `json:"t,omitzero"`
+}
+
+type storedTarget struct {
+	Fingerprint map[string]string `json:"f,omitempty"`
+	NotBefore   instant           `json:"t,omitzero"`
+}

@@ -1,0 +1,120 @@
+package state
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"scimsync/sync/ledger"
+)
+
+var keyProgress = []byte("progress")
+
+// Progress implements engine.Progress; the zero value if nothing is known.
+func (s *State) Progress(flow ledger.Flow) (p ledger.Progress, err error) {
+	err = s.view("read progress of "+flow.String(), func(tx *bolt.Tx) error {
+		var stored storedProgress
+		known, err := getJSON(findFlow(tx, flow), keyProgress, &stored)
+		if err != nil || !known {
+			return err
+		}
+		p = ledger.Progress{MapVersion: stored.MapVersion, Contact: stored.Contact}
+		if stored.Planned == nil {
+			return nil
+		}
+		names := sourceNames.names(tx)
+		p.Planned = map[string]uint64{}
+		for id, seq := range stored.Planned {
+			raw, err := hex.DecodeString(id)
+			if err != nil {
+				return fmt.Errorf("source %q: %w", id, err)
+			}
+			if name, ok := names[string(raw)]; ok { // not so for a source that was forgotten
+				p.Planned[name] = seq
+			}
+		}
+		return nil
+	})
+	return p, err
+}
+
+func putProgress(tx *bolt.Tx, b *bolt.Bucket, p *ledger.Progress) error {
+	stored := storedProgress{MapVersion: p.MapVersion, Contact: p.Contact}
+	if p.Planned != nil {
+		stored.Planned = map[string]uint64{}
+	}
+	for name, seq := range p.Planned {
+		id, err := sourceNames.claim(tx, name)
+		if err != nil {
+			return err
+		}
+		stored.Planned[hex.EncodeToString(id)] = seq
+	}
+	return putJSON(b, keyProgress, stored)
+}
+
+// EachLook implements engine.Progress. The looks come in the order of keys.
+func (s *State) EachLook(flow ledger.Flow, fn func(*ledger.Look) error) error {
+	return s.each("read looks of "+flow.String(), inFlow(flow, bucketLooks), nil, func(p pair) error {
+		l, err := decodeLook(p)
+		if err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		return fn(l)
+	})
+}
+
+// EachIntent implements engine.Progress. The intents come in the order of keys.
+func (s *State) EachIntent(flow ledger.Flow, fn func(*ledger.Intent) error) error {
+	return s.each("read intents of "+flow.String(), inFlow(flow, bucketIntents), nil, func(p pair) error {
+		i, err := decodeIntent(p)
+		if err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		return fn(i)
+	})
+}
+
+// Settle implements engine.Progress. It is the one method that takes several
+// transactions: after an error some looks may be stored, but then progress is not, and
+// the next run plans from where the last one did.
+func (s *State) Settle(flow ledger.Flow, looks []ledger.Look, progress *ledger.Progress) error {
+	for len(looks) > pageLen {
+		if err := s.settle(flow, looks[:pageLen], nil); err != nil {
+			return err
+		}
+		looks = looks[pageLen:]
+	}
+	if len(looks) == 0 && progress == nil {
+		return nil
+	}
+	return s.settle(flow, looks, progress)
+}
+
+func (s *State) settle(flow ledger.Flow, looks []ledger.Look, progress *ledger.Progress) error {
+	return s.update("settle", func(tx *bolt.Tx) error {
+		b, err := claimFlow(tx, flow)
+		if err != nil {
+			return err
+		}
+		stored, err := b.CreateBucketIfNotExists(bucketLooks)
+		if err != nil {
+			return err
+		}
+		spell := newKeys(tx)
+		for i := range looks {
+			k, err := spell.claim(looks[i].Key)
+			if err != nil {
+				return err
+			}
+			if err := storeLook(stored, k, &looks[i]); err != nil {
+				return fmt.Errorf("look of %s: %w", looks[i].Key, err)
+			}
+		}
+		if progress == nil {
+			return nil
+		}
+		return putProgress(tx, b, progress)
+	})
+}
