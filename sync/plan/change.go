@@ -6,6 +6,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"scimsync/sync/record"
 	"scimsync/sync/resource"
@@ -92,9 +93,20 @@ type Change struct {
 	Mine bool `json:"-"`
 	// Rename tells that the login or the anchor changes.
 	Rename bool `json:"-"`
-	// Doubt tells, for a create, that an earlier one may have arrived: look before
-	// sending.
-	Doubt bool `json:"-"`
+	// Doubt is, for a create, when an earlier one was sent that may still arrive:
+	// look again before sending. Zero: there is no doubt.
+	Doubt time.Time `json:"-"`
+	// Doubted tells that a request for this account may have arrived before.
+	Doubted bool `json:"-"`
+	// Approved tells that a human said yes to exactly this change.
+	Approved bool `json:"-"`
+	// Again asks for the person to be looked at in the next run, whatever comes.
+	Again bool `json:"-"`
+	// Due is when time alone will change the result again; zero: never.
+	Due time.Time `json:"-"`
+	// Tries and Since tell how often, and since when, this change failed before.
+	Tries int       `json:"-"`
+	Since time.Time `json:"-"`
 }
 
 // Calls is how many requests the change needs when all goes well.

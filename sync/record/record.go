@@ -64,8 +64,8 @@ type Attr struct {
 	Values []string // empty: the entry has no value
 }
 
-// Record is one entry as a source read it. A source may reuse the Record, its
-// slices and its strings' backing memory after emit returns: keep copies.
+// Record is one entry as a source read it. A source reuses the Record and its
+// slices after emit returns: keep copies of those. The strings stay as they are.
 type Record struct {
 	Kind    Kind
 	ID      string    // the anchor; see Key

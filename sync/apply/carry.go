@@ -1,0 +1,197 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+)
+
+// pageSize is how many intents are stored in one commit ahead of the requests.
+const pageSize = 500
+
+// Carry is what is needed to carry one plan out.
+type Carry struct {
+	Flow   ledger.Flow
+	Run    string
+	Target Target
+	Ledger Ledger
+	Lane   *Lane
+	// Settle is how long a create in doubt may take to show (default 30 s).
+	Settle time.Duration
+	// Backoff is the first pause after a failure (default 1 s); it doubles.
+	Backoff time.Duration
+	// Stop, once closed, ends the plan at the next change; nil: never.
+	Stop <-chan struct{}
+	// Progress is told of each change that came to its end, from one goroutine.
+	Progress func(done int)
+}
+
+// Report is what came of a plan.
+type Report struct {
+	Done     map[plan.Action]int
+	Counted  map[string]int // what counts against the guard's window, by limit
+	Calls    int            // requests sent for changes
+	Parked   []plan.Problem
+	Unsent   int   // changes that were not tried, or will be tried again in the next run
+	Stopped  error // why nothing more was sent; nil: everything was tried
+	Vanished int
+}
+
+// errStopped ends the walk through the plan; the reason stands elsewhere.
+var errStopped = errors.New("stopped")
+
+// Out carries out the changes that each yields, in that order: those of one phase
+// and round side by side, and a later phase once the earlier one has ended. Nothing
+// counts as done before it is stored.
+func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) error) (Report, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := &walk{Carry: c, commits: newCommitter(c.Flow, c.Ledger), work: make(chan *plan.Change), cancel: cancel}
+	w.report = Report{Done: map[plan.Action]int{}, Counted: map[string]int{}}
+	var workers sync.WaitGroup
+	for range c.Lane.Pace().Concurrency {
+		workers.Go(func() {
+			for change := range w.work {
+				w.one(ctx, change)
+				w.busy.Done()
+			}
+		})
+	}
+	err := each(func(change *plan.Change) error { return w.take(ctx, change) })
+	if err == nil {
+		err = w.flush(ctx)
+	}
+	close(w.work)
+	workers.Wait()
+	if failed := w.commits.close(); failed != nil {
+		err = fmt.Errorf("store what %s acknowledged: %w; nothing more was sent", c.Flow.Target, failed)
+	}
+	if errors.Is(err, errStopped) {
+		err = nil
+	}
+	return w.report, err
+}
+
+// walk is one pass through a plan.
+type walk struct {
+	*Carry
+	commits *committer
+	work    chan *plan.Change
+	busy    sync.WaitGroup
+	cancel  context.CancelFunc
+	page    []*plan.Change
+
+	mu       sync.Mutex
+	report   Report
+	verdicts verdicts
+	noMore   bool // no further creates
+	ended    int
+}
+
+// take adds a change to the page, and sends the page when it is full or when the
+// change belongs to a later phase or round.
+func (w *walk) take(ctx context.Context, change *plan.Change) error {
+	if len(w.page) > 0 && stage(w.page[0]) != stage(change) {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+		w.busy.Wait()
+	}
+	w.page = append(w.page, change)
+	if len(w.page) < pageSize {
+		return nil
+	}
+	return w.flush(ctx)
+}
+
+func stage(c *plan.Change) [2]int { return [2]int{c.Action.Phase(), c.Round} }
+
+// flush stores the intents of a page and hands it to the workers.
+func (w *walk) flush(ctx context.Context) error {
+	page := w.page
+	w.page = nil
+	if err := w.mayGoOn(ctx); err != nil {
+		w.unsent(page, false)
+		return err
+	}
+	intents := make([]ledger.Intent, 0, len(page))
+	now := time.Now()
+	for i, change := range page {
+		if change.Calls() > 0 {
+			intents = append(intents, w.intent(change, now, i))
+		}
+	}
+	if len(intents) > 0 {
+		if err := w.Ledger.Begin(w.Flow, intents); err != nil {
+			return fmt.Errorf("store what is about to be sent to %s: %w; it was not sent", w.Flow.Target, err)
+		}
+	}
+	for i, change := range page {
+		if err := w.mayGoOn(ctx); err != nil {
+			w.unsent(page[i:], true)
+			return err
+		}
+		w.busy.Add(1)
+		select {
+		case w.work <- change:
+		case <-ctx.Done():
+			w.busy.Done()
+			w.unsent(page[i:], true)
+			return errStopped
+		}
+	}
+	return nil
+}
+
+func (w *walk) intent(change *plan.Change, now time.Time, i int) ledger.Intent {
+	in := ledger.Intent{Key: change.Key, Action: string(change.Action), Run: w.Run, At: now,
+		ID: fmt.Sprintf("%s-%s", w.Run, change.Digest()[:12])}
+	if change.Action != plan.Create {
+		in.Maybe = change.After
+	}
+	if !change.Doubt.IsZero() {
+		in.At = change.Doubt
+	}
+	return in
+}
+
+// mayGoOn tells whether the next change may be sent.
+func (w *walk) mayGoOn(ctx context.Context) error {
+	if w.commits.failed() != nil || ctx.Err() != nil {
+		return errStopped
+	}
+	select {
+	case <-w.Stop:
+		return errStopped
+	default:
+		return nil
+	}
+}
+
+// unsent leaves changes for the next run. begun tells that their intents are stored:
+// they are dropped again, for nothing of them was sent.
+func (w *walk) unsent(changes []*plan.Change, begun bool) {
+	w.mu.Lock()
+	w.report.Unsent += len(changes)
+	w.mu.Unlock()
+	for _, change := range changes {
+		if begun && change.Calls() > 0 && !change.Doubted {
+			w.commits.put(ledger.Outcome{Key: change.Key, DropIntent: true}, nil)
+		}
+	}
+}
+
+// stop ends the plan for a reason; the first one counts.
+func (w *walk) stop(why error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.report.Stopped == nil {
+		w.report.Stopped = why
+	}
+	w.cancel()
+}

@@ -1,0 +1,239 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+)
+
+// How often one change is tried in one run, and how many failures in a row, over
+// all changes of a lane, mean that the target is out of reach.
+const (
+	triesFailing   = 3
+	triesThrottled = 20
+	failuresInARow = 10
+	longestWait    = time.Hour
+)
+
+// one carries one change to its end: done, parked, or left for the next run.
+func (w *walk) one(ctx context.Context, change *plan.Change) {
+	if w.closedFor(change) {
+		w.unsent([]*plan.Change{change}, true)
+		return
+	}
+	if change.Calls() == 0 {
+		w.done(change, plan.Ack{RemoteID: change.RemoteID})
+		return
+	}
+	a := attempt{walk: w, change: change, inDoubt: change.Doubted}
+	if !change.Doubt.IsZero() && a.lookAgain(ctx, change.Doubt) {
+		return
+	}
+	for a.try(ctx) {
+	}
+}
+
+// closedFor tells whether creates have been stopped and this is one.
+func (w *walk) closedFor(change *plan.Change) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.noMore && change.Action == plan.Create
+}
+
+// attempt is the tries of one change.
+type attempt struct {
+	*walk
+	change  *plan.Change
+	tries   int
+	limited int
+	// inDoubt tells that some request may have been carried out unseen.
+	inDoubt bool
+	resent  bool
+}
+
+// try sends the change once and tells whether it is to be tried again.
+func (a *attempt) try(ctx context.Context) bool {
+	if a.mayGoOn(ctx) != nil || a.Lane.Enter(ctx, a.change.Action.Phase()) != nil {
+		a.giveUp()
+		return false
+	}
+	sent := time.Now()
+	// A request that is under way is never cut off by the end of a plan: its answer
+	// is worth more than the time. The target's own timeout bounds it.
+	result := a.Target.Apply(context.WithoutCancel(ctx), a.change, a.Run+"-"+a.change.Digest()[:12])
+	a.Lane.Leave(result.NotBefore)
+	a.count()
+	switch result.Verdict {
+	case plan.Done:
+		a.Lane.Worked()
+		a.judge(nil)
+		a.done(a.change, result.Ack)
+	case plan.Again:
+		return a.again(ctx, result)
+	case plan.InDoubt:
+		return a.settle(ctx, result, sent)
+	case plan.Taken:
+		a.taken(ctx, result)
+	case plan.Vanished:
+		a.vanished(result)
+	case plan.Park:
+		a.Lane.Worked()
+		a.park(ledger.ParkedRefused, result.Err)
+		a.judge(result.Err)
+	case plan.Stop:
+		a.giveUp()
+		a.stop(result.Err)
+	case plan.StopCreates:
+		a.noMoreCreates()
+		a.park(ledger.ParkedRefused, result.Err)
+	}
+	return false
+}
+
+// again decides after a request that the target did not serve.
+func (a *attempt) again(ctx context.Context, result plan.Result) bool {
+	if wait := time.Until(result.NotBefore); wait > longestWait {
+		a.giveUp()
+		a.stop(fmt.Errorf("%w; it asks to come back in %s", result.Err, wait.Round(time.Minute)))
+		return false
+	}
+	if !result.NotBefore.IsZero() {
+		if a.limited++; a.limited < triesThrottled {
+			return true
+		}
+	} else {
+		a.inDoubt = true
+		if a.failing(result.Err) {
+			return false
+		}
+		if a.tries++; a.tries < triesFailing {
+			return a.pause(ctx)
+		}
+	}
+	a.park(ledger.ParkedFailed, result.Err)
+	return false
+}
+
+// failing counts a failure, and stops the plan when there are too many in a row.
+func (a *attempt) failing(err error) bool {
+	if a.Lane.Failed() < failuresInARow {
+		return false
+	}
+	a.giveUp()
+	a.stop(fmt.Errorf("%d failures in a row at %s, the last: %w", failuresInARow, a.Flow.Target, err))
+	return true
+}
+
+// pause waits with full jitter (a random part of a time that doubles).
+func (a *attempt) pause(ctx context.Context) bool {
+	base := a.Backoff
+	if base == 0 {
+		base = time.Second
+	}
+	if !a.sleep(ctx, time.Duration(rand.Int64N(int64(base)<<a.tries+1))) {
+		a.giveUp()
+		return false
+	}
+	return true
+}
+
+func (a *attempt) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-a.Carry.Stop:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// settle looks for the account of a create whose answer was lost, until it must
+// have shown, and then allows one more create. A lost answer to anything else is
+// no harm: the same request can be sent again.
+func (a *attempt) settle(ctx context.Context, result plan.Result, sent time.Time) bool {
+	a.inDoubt = true
+	if a.failing(result.Err) {
+		return false
+	}
+	if a.change.Action != plan.Create {
+		if a.tries++; a.tries < triesFailing {
+			return a.pause(ctx)
+		}
+		a.park(ledger.ParkedFailed, result.Err)
+		return false
+	}
+	if a.lookAgain(ctx, sent) {
+		return false
+	}
+	if a.resent {
+		a.park(ledger.ParkedFailed, result.Err)
+		return false
+	}
+	a.resent = true
+	return true
+}
+
+// window is how long a create in doubt may take to show.
+func (a *attempt) window() time.Duration {
+	if a.Settle > 0 {
+		return a.Settle
+	}
+	return 30 * time.Second
+}
+
+// lookAgain searches for an account of ours, three times until the window since the
+// create was sent has closed. It tells whether the change has come to its end.
+func (a *attempt) lookAgain(ctx context.Context, sent time.Time) bool {
+	until := sent.Add(a.window())
+	for i := 3; i >= 1; i-- {
+		found, err := a.find(ctx)
+		if err != nil {
+			a.park(ledger.ParkedFailed, err)
+			return true
+		}
+		if found != nil {
+			a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version})
+			return true
+		}
+		wait := time.Until(until)
+		if wait <= 0 {
+			return false
+		}
+		if !a.sleep(ctx, wait/time.Duration(i)+time.Millisecond) {
+			a.giveUp()
+			return true
+		}
+	}
+	found, err := a.find(ctx)
+	if err != nil {
+		a.park(ledger.ParkedFailed, err)
+		return true
+	}
+	if found != nil {
+		a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version})
+		return true
+	}
+	return false
+}
+
+// find gives the account that carries the person's anchor, or that stands under
+// their login without any anchor while a create of ours is in doubt.
+func (a *attempt) find(ctx context.Context) (*plan.Found, error) {
+	found, err := a.Target.Find(ctx, a.change.Want.Resource)
+	if err != nil {
+		return nil, err
+	}
+	anchor := a.change.Want.Text("externalId")
+	for i := range found {
+		if anchor != "" && found[i].ExternalID == anchor {
+			return &found[i], nil
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,163 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+)
+
+// done stores an acknowledged change; it counts once stored.
+func (w *walk) done(change *plan.Change, ack plan.Ack) {
+	entry := &ledger.Entry{Key: change.Key, RemoteID: ack.RemoteID, Version: ack.Version, Job: w.Flow.Job,
+		Phase: phase(change), Resource: change.Want.Resource, Managed: change.Want.Managed, Run: w.Run, At: time.Now()}
+	if entry.RemoteID == "" {
+		entry.RemoteID = change.RemoteID
+	}
+	look := ledger.Look{Key: change.Key, Due: change.Due, Again: change.Again}
+	w.commits.put(ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.report.Done[change.Action]++
+		if !change.Approved && change.Temporary == "" {
+			for _, limit := range plan.Counts(change) {
+				w.report.Counted[limit]++
+			}
+		}
+		w.end()
+	})
+}
+
+func phase(change *plan.Change) ledger.Phase {
+	switch change.Action {
+	case plan.Delete:
+		return ledger.Gone
+	case plan.Deactivate:
+		if change.Left {
+			return ledger.Left
+		}
+		return ledger.Suspended
+	}
+	return ledger.Live
+}
+
+// end tells that one more change came to its end; the caller holds the lock.
+func (w *walk) end() {
+	w.ended++
+	if w.Progress != nil {
+		w.Progress(w.ended)
+	}
+}
+
+func (w *walk) count() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.report.Calls++
+}
+
+func (w *walk) noMoreCreates() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.noMore = true
+}
+
+// giveUp leaves the change for the next run.
+func (a *attempt) giveUp() { a.unsent([]*plan.Change{a.change}, !a.inDoubt && a.tries == 0) }
+
+// park stores why the change failed and when it is tried again. The intent stays
+// when something may have arrived unseen.
+func (a *attempt) park(kind string, why error) {
+	now := time.Now()
+	parked := &ledger.Parked{Kind: kind, Error: why.Error(), Digest: a.change.Digest(), Tries: a.change.Tries + 1,
+		At: now.Add(Backoff(a.change.Tries)), Since: a.change.Since}
+	if parked.Since.IsZero() {
+		parked.Since = now
+	}
+	look := ledger.Look{Key: a.change.Key, Due: a.change.Due, Parked: parked}
+	a.commits.put(ledger.Outcome{Key: a.change.Key, Look: &look, DropIntent: !a.inDoubt}, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.report.Parked = append(a.report.Parked, plan.Problem{Key: a.change.Key.ID, Name: a.change.Name,
+			Why: parked.Error, New: true, Retry: parked.At.UTC().Format(time.RFC3339)})
+		a.end()
+	})
+}
+
+// Backoff is how long a parked change waits after so many tries: 15 minutes, doubling
+// up to a day.
+func Backoff(tries int) time.Duration {
+	return min(15*time.Minute<<min(tries, 10), 24*time.Hour)
+}
+
+// taken decides after a create was refused because the account, or its login, exists.
+func (a *attempt) taken(ctx context.Context, result plan.Result) {
+	a.Lane.Worked()
+	if a.inDoubt { // an earlier try may have made it
+		found, err := a.find(ctx)
+		if err == nil && found != nil {
+			a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version})
+			return
+		}
+	}
+	a.park(ledger.ParkedConflict, fmt.Errorf("%w; another account at %s has this login or a value that must be unique", result.Err, a.Flow.Target))
+}
+
+// vanished records that an account is not there any more: the next run looks the
+// person up anew. Many of them mean that this is not the service it was.
+func (a *attempt) vanished(result plan.Result) {
+	a.Lane.Worked()
+	if a.change.Action == plan.Deactivate {
+		a.gone()
+		return
+	}
+	a.mu.Lock()
+	a.report.Vanished++
+	n := a.report.Vanished
+	a.mu.Unlock()
+	if n > vanishedMost {
+		a.giveUp()
+		a.stop(fmt.Errorf("more than %d accounts that scimsync made or adopted at %s are not there any more; "+
+			"is this still the same service? (%w)", vanishedMost, a.Flow.Target, result.Err))
+		return
+	}
+	a.gone()
+}
+
+// vanishedMost is how many accounts may be missing in one run.
+const vanishedMost = 5
+
+func (a *attempt) gone() {
+	change := a.change
+	entry := &ledger.Entry{Key: change.Key, RemoteID: change.RemoteID, Job: a.Flow.Job, Phase: ledger.Gone,
+		Resource: change.Want.Resource, Managed: change.Want.Managed, Run: a.Run, At: time.Now()}
+	look := ledger.Look{Key: change.Key, Due: change.Due, Again: change.Action != plan.Deactivate}
+	a.commits.put(ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.report.Done[change.Action]++
+		a.end()
+	})
+}
+
+// verdicts watches for a pattern: when the first twenty changes, or after fifty
+// more than four in ten, are refused, then it is not the people's fault.
+type verdicts struct {
+	tried, refused int
+}
+
+func (w *walk) judge(refusal error) {
+	w.mu.Lock()
+	v := &w.verdicts
+	v.tried++
+	if refusal != nil {
+		v.refused++
+	}
+	pattern := refusal != nil && (v.tried == 20 && v.refused == 20 || v.tried >= 50 && v.refused*10 > v.tried*4)
+	n, of := v.refused, v.tried
+	w.mu.Unlock()
+	if pattern {
+		w.stop(fmt.Errorf("%s refused %d of %d changes, so the rest was not sent; the last: %w", w.Flow.Target, n, of, refusal))
+	}
+}

@@ -1,0 +1,89 @@
+package diff
+
+import (
+	"fmt"
+
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// Adoption says what happens to accounts that were there before.
+type Adoption struct {
+	Never  bool // existing: never
+	Free   bool // existing: yes, that is without the guard's limit
+	Values Values
+}
+
+// Values says which values an adopted account gets.
+type Values uint8
+
+// The choices of adopt.values.
+const (
+	FillValues Values = iota
+	OverwriteValues
+	KeepValues
+)
+
+// Create is the change that makes the account of a person who has none.
+func Create(in *Input) *plan.Change {
+	c := in.change(plan.Create)
+	c.After = map[string]any{"active": true}
+	for _, a := range in.Want.Attrs {
+		c.After[a.Path] = a.Value
+	}
+	for _, a := range in.Want.Once {
+		c.After[a.Path] = a.Value
+	}
+	return c.Change
+}
+
+// Adopt is the change that takes an existing account over, or the reason why it
+// must not be. An account that carries the person's anchor, or that an intent of
+// ours made, is theirs; any other must be active and without an anchor, because a
+// login that was used before does not make its account the newcomer's.
+func Adopt(in *Input, found *plan.Found, how Adoption) (*plan.Change, error) {
+	anchor := in.Want.Text("externalId")
+	mine := anchor != "" && found.ExternalID == anchor
+	switch {
+	case mine:
+	case found.ExternalID != "":
+		return nil, fmt.Errorf("account %s has %s and belongs to externalId %q; this person's is %q",
+			found.ID, byText(found), found.ExternalID, anchor)
+	case how.Never:
+		return nil, fmt.Errorf("account %s has %s, and adopt.existing is never", found.ID, byText(found))
+	case found.Active == record.False:
+		return nil, fmt.Errorf("account %s has %s but is inactive and carries no externalId: it may be somebody else's from before; "+
+			"give it the externalId %q at the service to have it adopted", found.ID, byText(found), anchor)
+	}
+	c := in.change(plan.Adopt)
+	c.RemoteID = found.ID
+	c.Mine = mine || how.Free
+	have := resource.Flatten(found.Body, in.Want, in.Shape)
+	switch how.Values {
+	case FillValues:
+		c.edit(resource.Fill(have, in.Want, in.Shape))
+	case OverwriteValues:
+		c.edit(resource.Overwrite(have, in.Want, in.Shape))
+	}
+	if found.Active == record.False {
+		c.setActive(true)
+	}
+	return c.Change, nil
+}
+
+// Left is the change for an account that a create in doubt did make, while its
+// person has left since.
+func Left(in *Input, found *plan.Found) *plan.Change {
+	c := in.change(plan.Deactivate)
+	c.RemoteID = found.ID
+	c.setActive(false)
+	return c.Change
+}
+
+func byText(found *plan.Found) string {
+	if found.By == "userName" {
+		return fmt.Sprintf("the login %q", found.UserName)
+	}
+	return "this person's " + found.By
+}

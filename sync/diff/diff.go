@@ -1,0 +1,187 @@
+// Package diff compares what is wanted for a person with what a target last
+// acknowledged, and says what follows. It is pure: the same input, the same change.
+//
+//	wanted      | no entry, gone      | live              | suspended, left
+//	------------+---------------------+-------------------+-------------------------
+//	active      | find, adopt, create | update            | reactivate (and update)
+//	inactive    | nothing             | deactivate        | nothing
+//	not known   | the person waits    | update, active is | nothing
+//	            |                     | left alone        |
+//	has left    | nothing             | as leavers say    | delete, if leavers say so
+//
+// An intent, left by a crash, means that a request may have arrived although the
+// entry does not show it: what the intent touched is then sent once more.
+package diff
+
+import (
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// Leavers says what happens to the account of a person who left.
+type Leavers uint8
+
+// The choices of leavers.action.
+const (
+	DeactivateLeavers Leavers = iota
+	DeleteLeavers
+	KeepLeavers
+)
+
+// Input is everything that is known of one person at one target.
+type Input struct {
+	Key     record.Key
+	Name    string
+	Present bool       // the source lists the person, and the scope takes them
+	Active  record.Tri // whether the account is to be active; counts while Present
+	Want    resource.Wanted
+	Entry   *ledger.Entry  // nil: nothing was ever acknowledged
+	Intent  *ledger.Intent // nil: no request is in doubt
+	Leavers Leavers
+	Shape   resource.Shape
+	Cause   plan.Cause
+}
+
+// Next is what follows for a person.
+type Next uint8
+
+const (
+	// Nothing is to be done; an intent can be dropped.
+	Nothing Next = iota
+	// Send the change.
+	Send
+	// Find the account first: the wanted person has none that is known.
+	Find
+	// FindLeft is Find for a person who has left while a create was in doubt.
+	FindLeft
+	// Wait: whether a new person is to be active is not known.
+	Wait
+)
+
+// Person decides for one person.
+func Person(in *Input) (Next, *plan.Change) {
+	if in.Entry == nil || in.Entry.Phase == ledger.Gone {
+		return newcomer(in), nil
+	}
+	wantsActive := in.Present && in.Active == record.True
+	wantsInactive := !in.Present || in.Active == record.False
+	if in.Entry.Phase == ledger.Live {
+		if wantsInactive {
+			return leaver(in)
+		}
+		return update(in)
+	}
+	switch {
+	case wantsActive:
+		return Send, reactivate(in)
+	case !in.Present && in.Leavers == DeleteLeavers:
+		return Send, in.change(plan.Delete).Change
+	case wantsInactive && mayBeActive(in.Intent):
+		return Send, deactivate(in)
+	}
+	return Nothing, nil
+}
+
+func newcomer(in *Input) Next {
+	inDoubt := in.Intent != nil && in.Intent.Action == string(plan.Create)
+	switch {
+	case in.Present && in.Active == record.True:
+		return Find
+	case inDoubt && in.Present && in.Active == record.Unknown:
+		return Wait
+	case inDoubt:
+		return FindLeft
+	case in.Present && in.Active == record.Unknown:
+		return Wait
+	}
+	return Nothing
+}
+
+func leaver(in *Input) (Next, *plan.Change) {
+	if !in.Present && in.Leavers == KeepLeavers {
+		return Nothing, nil
+	}
+	return Send, deactivate(in)
+}
+
+func update(in *Input) (Next, *plan.Change) {
+	if in.Active == record.True && mayBeInactive(in.Intent) {
+		return Send, reactivate(in)
+	}
+	edit := resource.Ops(in.Entry.Resource, in.Want, in.Shape, maybe(in.Intent))
+	if edit.Empty() {
+		return Nothing, nil
+	}
+	c := in.change(plan.Update)
+	c.edit(edit)
+	c.Rename = renames(in.Entry.Resource, in.Want.Resource)
+	return Send, c.Change
+}
+
+func reactivate(in *Input) *plan.Change {
+	edit := resource.Ops(in.Entry.Resource, in.Want, in.Shape, maybe(in.Intent))
+	c := in.change(plan.Reactivate)
+	c.edit(edit)
+	c.setActive(true)
+	c.Rename = renames(in.Entry.Resource, in.Want.Resource)
+	return c.Change
+}
+
+func deactivate(in *Input) *plan.Change {
+	c := in.change(plan.Deactivate)
+	c.setActive(false)
+	c.Left = !in.Present
+	// The account keeps what it last held, so that a return needs only what changed.
+	c.Want.Resource = in.Entry.Resource
+	c.Want.Managed = in.Entry.Managed
+	c.Want.Once = nil
+	return c.Change
+}
+
+// builder puts a change together.
+type builder struct{ *plan.Change }
+
+func (in *Input) change(action plan.Action) builder {
+	c := &plan.Change{Action: action, Kind: in.Key.Kind.String(), Key: in.Key, Name: in.Name,
+		Cause: in.Cause, Want: in.Want, Left: !in.Present}
+	if in.Entry != nil {
+		c.RemoteID = in.Entry.RemoteID
+	}
+	return builder{c}
+}
+
+func (b builder) edit(e resource.Edit) {
+	b.Ops, b.Before, b.After = e.Ops, e.Before, e.After
+}
+
+// setActive puts the operation on `active` in front of the others.
+func (b builder) setActive(active bool) {
+	if b.Before == nil {
+		b.Before, b.After = map[string]any{}, map[string]any{}
+	}
+	b.Before["active"], b.After["active"] = !active, active
+	b.Ops = append([]resource.Op{{Op: "replace", Path: "active", Value: active}}, b.Ops...)
+}
+
+func renames(old, want resource.Resource) bool {
+	return resource.Fold(old.Text("userName")) != resource.Fold(want.Text("userName")) ||
+		old.Text("externalId") != want.Text("externalId")
+}
+
+func maybe(intent *ledger.Intent) map[string]any {
+	if intent == nil {
+		return nil
+	}
+	return intent.Maybe
+}
+
+func mayBeActive(intent *ledger.Intent) bool {
+	v, ok := maybe(intent)["active"]
+	return ok && v == true
+}
+func mayBeInactive(intent *ledger.Intent) bool {
+	v, ok := maybe(intent)["active"]
+	return ok && v == false
+}

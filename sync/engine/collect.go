@@ -1,0 +1,286 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"scimsync/sync/ledger"
+	"scimsync/sync/record"
+)
+
+// batchSize is how many records are compared with the mirror at once, and
+// mergeSize how many rows one transaction stores.
+const (
+	batchSize = 5000
+	mergeSize = 10000
+)
+
+// collect brings the mirror of one source up to date. It reads everything first and
+// judges the read as a whole; only then does it touch the mirror. A read that fails,
+// or that looks wrong, leaves the mirror as it was and fails the source.
+func (e *Engine) collect(ctx context.Context, src Source) error {
+	info, err := e.Store.Source(src.Name)
+	if err != nil {
+		return fmt.Errorf("source %s: %w", src.Name, err)
+	}
+	c := &collector{Engine: e, src: src, info: info, marks: &marks{}, changed: &rows{dir: e.Dir},
+		fresh: map[uint64]struct{}{}, filled: make([]int, len(src.Names))}
+	defer c.changed.close()
+	want := record.Want{Names: src.Names}
+	if sameNames(info.Names, src.Names) {
+		want.From = info.Cursor
+	}
+	batch, err := src.Reader.Read(ctx, want, c.take)
+	if err == nil {
+		err = c.flush()
+	}
+	if err == nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("source %s: %w", src.Name, err)
+	}
+	for _, w := range batch.Warnings {
+		e.Log.Warn(w, sourceField(src.Name))
+	}
+	if batch.Extent == record.Same {
+		e.Log.Info("nothing new: "+batch.Note, sourceField(src.Name))
+		return nil
+	}
+	if err := c.judge(); err != nil {
+		return fmt.Errorf("source %s: %w", src.Name, err)
+	}
+	return c.store(batch)
+}
+
+// collector compares one read with the mirror.
+type collector struct {
+	*Engine
+	src  Source
+	info ledger.SourceInfo
+
+	sums   record.Summer
+	ids    []string
+	batch  []ledger.Row
+	seen   []ledger.Seen
+	marks  *marks
+	fresh  map[uint64]struct{} // hashes of ids that the mirror does not know yet
+	filled []int               // values seen, by position in Names
+	read   int
+	added  uint32
+	gone   int
+	// changed holds the rows that are new or different.
+	changed *rows
+}
+
+// take copies what of a record may be needed later. Attributes are copied only once
+// the row is known to have changed, so the batch keeps the strings, which are never
+// overwritten, and copies the slices that hold them.
+func (c *collector) take(r *record.Record) error {
+	if len(r.Attrs) != len(c.src.Names) {
+		return fmt.Errorf("entry %s has %d attributes, %d were asked for: a fault of the source", r.ID, len(r.Attrs), len(c.src.Names))
+	}
+	c.read++
+	n := len(c.batch)
+	if cap(c.batch) == 0 {
+		c.batch = make([]ledger.Row, 0, batchSize)
+		c.ids = make([]string, 0, batchSize)
+		c.seen = make([]ledger.Seen, batchSize)
+	}
+	c.batch = c.batch[:n+1]
+	row := &c.batch[n]
+	row.Key = record.Key{Kind: r.Kind, Source: c.src.Name, ID: r.ID}
+	row.DN, row.Line, row.Enabled, row.Expires = r.DN, r.Line, r.Enabled, r.Expires
+	row.Sum = c.sums.Sum(r)
+	row.Attrs = copyAttrs(row.Attrs, r.Attrs)
+	for i := range r.Attrs {
+		if len(r.Attrs[i].Values) > 0 {
+			c.filled[i]++
+		}
+	}
+	c.ids = append(c.ids, r.ID)
+	if len(c.batch) == batchSize {
+		return c.flush()
+	}
+	return nil
+}
+
+// copyAttrs copies attributes into old's memory as far as it reaches.
+func copyAttrs(old, from []record.Attr) []record.Attr {
+	if cap(old) < len(from) {
+		old = make([]record.Attr, len(from))
+	}
+	old = old[:len(from)]
+	for i := range from {
+		old[i].Name = from[i].Name
+		old[i].Values = append(old[i].Values[:0], from[i].Values...)
+	}
+	return old
+}
+
+// flush compares a batch with the mirror.
+func (c *collector) flush() error {
+	if len(c.batch) == 0 {
+		return nil
+	}
+	seen := c.seen[:len(c.batch)]
+	if err := c.Store.Seen(c.src.Name, record.User, c.ids, seen); err != nil {
+		return fmt.Errorf("compare with the mirror: %w", err)
+	}
+	for i := range c.batch {
+		if err := c.compare(&c.batch[i], seen[i]); err != nil {
+			return err
+		}
+	}
+	c.batch, c.ids = c.batch[:0], c.ids[:0]
+	return nil
+}
+
+func (c *collector) compare(row *ledger.Row, seen ledger.Seen) error {
+	switch {
+	case !seen.Known:
+		hash := hashText(row.Key.ID)
+		if _, twice := c.fresh[hash]; twice {
+			return c.twice(row)
+		}
+		c.fresh[hash] = struct{}{}
+		row.Ordinal = c.info.Ordinals + c.added
+		c.added++
+	default:
+		row.Ordinal = seen.Ordinal
+		if c.marks.has(seen.Ordinal) {
+			return c.twice(row)
+		}
+		c.marks.set(seen.Ordinal)
+		if !seen.Absent && seen.Sum == row.Sum {
+			return nil
+		}
+	}
+	row.Seq = c.info.Seq + 1
+	kept := *row
+	kept.Attrs = cloneAttrs(row.Attrs)
+	return c.changed.add(&kept)
+}
+
+func (c *collector) twice(row *ledger.Row) error {
+	return fmt.Errorf("entry %s is listed twice%s; each person must be listed once, so nothing was taken from this read", row.Key.ID, place(row))
+}
+
+func place(row *ledger.Row) string {
+	if row.DN != "" {
+		return ", the second time as " + row.DN
+	}
+	if row.Line > 0 {
+		return fmt.Sprintf(", the second time in line %d", row.Line)
+	}
+	return ""
+}
+
+func cloneAttrs(from []record.Attr) []record.Attr {
+	attrs := make([]record.Attr, len(from))
+	for i := range from {
+		attrs[i].Name = from[i].Name
+		for _, v := range from[i].Values {
+			attrs[i].Values = append(attrs[i].Values, strings.Clone(v))
+		}
+	}
+	return attrs
+}
+
+// lostShare is the share of entries, in percent, that must have had an attribute for
+// its disappearance from all of them to mean that it can no longer be read.
+const lostShare = 90
+
+// judge decides whether a complete read is believable.
+func (c *collector) judge() error {
+	before := c.info.Live
+	switch {
+	case c.read == 0 && before > 0:
+		return fmt.Errorf("the read is complete but empty, while %d people were there before; nothing was taken from it: "+
+			"check the filter, the file and the rights of the reading account", before)
+	case c.read == 0:
+		return fmt.Errorf("the read is complete but empty; check the filter, the file and the rights of the reading account")
+	case before > 0 && !c.src.AcceptShrink && float64(before-c.read)*100 > c.src.MaxShrink*float64(before):
+		return fmt.Errorf("the read has %d people, %d were there before: it shrank by %.0f%%, max_shrink is %.0f%%; nothing was taken from it. "+
+			"If this is right: scimsync sync JOB --accept-shrink", c.read, before, float64(before-c.read)*100/float64(before), c.src.MaxShrink)
+	}
+	for i, name := range c.src.Names {
+		if had := c.info.Filled[name]; c.filled[i] == 0 && before > 0 && had*100 >= before*lostShare {
+			return fmt.Errorf("nobody has a value for %q any more, while %d of %d had one before; nothing was taken from this read: "+
+				"check that the reading account may still read it", name, had, before)
+		}
+	}
+	return nil
+}
+
+// store merges what changed into the mirror, and in the last transaction the cursor.
+func (c *collector) store(batch record.Batch) error {
+	info := c.info
+	if c.added > 0 {
+		// Ordinals are reserved first: a crash among the slices must not have the next
+		// read give the same ones to other people.
+		reserved := c.info
+		reserved.Ordinals += c.added
+		if err := c.Store.PutSource(c.src.Name, reserved); err != nil {
+			return fmt.Errorf("source %s: store the mirror: %w", c.src.Name, err)
+		}
+	}
+	slice := make([]ledger.Row, 0, mergeSize)
+	put := func(row ledger.Row) error {
+		slice = append(slice, row)
+		if len(slice) < mergeSize {
+			return nil
+		}
+		err := c.Store.Merge(c.src.Name, slice, nil)
+		slice = slice[:0]
+		return err
+	}
+	err := c.changed.each(func(_ int, row *ledger.Row) error { return put(*row) })
+	if err != nil {
+		return fmt.Errorf("source %s: store the mirror: %w", c.src.Name, err)
+	}
+	if c.info.Ordinals > 0 {
+		if err := c.absent(put); err != nil {
+			return fmt.Errorf("source %s: store the mirror: %w", c.src.Name, err)
+		}
+	}
+	info.Names, info.Cursor, info.Live, info.At = c.src.Names, batch.Cursor, c.read, c.now()
+	info.Ordinals += c.added
+	if c.changed.len() > 0 || c.gone > 0 {
+		info.Seq++
+	}
+	info.Filled = map[string]int{}
+	for i, name := range c.src.Names {
+		info.Filled[name] = c.filled[i]
+	}
+	if err := c.Store.Merge(c.src.Name, slice, &info); err != nil {
+		return fmt.Errorf("source %s: store the mirror: %w", c.src.Name, err)
+	}
+	c.Log.Info(fmt.Sprintf("read %d people, %d new or changed, %d gone: %s", c.read, c.changed.len(), c.gone, batch.Note), sourceField(c.src.Name))
+	return nil
+}
+
+// absent marks the rows that a complete read did not list.
+func (c *collector) absent(put func(ledger.Row) error) error {
+	return c.Store.Unmarked(c.src.Name, c.marks.has, func(row *ledger.Row) error {
+		if row.Ordinal >= c.info.Ordinals { // new in this read
+			return nil
+		}
+		c.gone++
+		gone := ledger.Row{Key: row.Key, Ordinal: row.Ordinal, Seq: c.info.Seq + 1, Absent: row.Absent + 1, DN: row.DN}
+		return put(gone)
+	})
+}
+
+func sameNames(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"scimsync/sync/apply"
+	"scimsync/sync/diff"
+	"scimsync/sync/ledger"
+	"scimsync/sync/mapping"
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// Store is everything that the engine keeps.
+type Store interface {
+	Mirror
+	Entries
+	Progress
+	apply.Ledger
+}
+
+// Engine runs jobs. It may run several of them at a time.
+type Engine struct {
+	Store Store
+	Log   *zap.Logger
+	Now   func() time.Time
+	// Dir is where plans go that do not fit into memory.
+	Dir string
+	// Settle and Backoff are apply.Carry's.
+	Settle  time.Duration
+	Backoff time.Duration
+
+	under underWay
+}
+
+// Job is one job, ready to run: its sources are described and its mappings compiled.
+type Job struct {
+	Name        string
+	Fingerprint map[string]string
+	Sources     []Source
+	Flows       []Flow
+}
+
+// Source is one source of a job.
+type Source struct {
+	Name   string
+	Reader record.Source
+	// Names are the attributes that any mapping of any job uses of this source.
+	Names       []string
+	Fingerprint map[string]string
+	// MaxShrink is by what share, in percent, a read may be smaller than the last
+	// accepted one; AcceptShrink lifts it for this read, but never for an empty one.
+	MaxShrink    float64
+	AcceptShrink bool
+}
+
+// Flow is one job at one target.
+type Flow struct {
+	ledger.Flow
+	Programs map[string]*mapping.Program // by source
+	Target   Target
+	Lane     *apply.Lane
+	Match    []string
+	Adopt    diff.Adoption
+	Leavers  diff.Leavers
+	Guard    plan.Guard
+	Window   time.Duration
+	Protect  Protect
+	// Identity is what identifies the target: another one stops the job.
+	Identity map[string]string
+}
+
+// Target is what the engine needs of a target.
+type Target interface {
+	apply.Target
+	Matcher
+	Shape() resource.Shape
+}
+
+// Protect names accounts that nothing may touch.
+type Protect interface {
+	// Protects tells whether an account with this login or id is protected.
+	Protects(userName, id string) bool
+}
+
+// How says how a run is to be done.
+type How struct {
+	Run     string              // the run's id
+	Only    map[record.Key]bool // nil: everybody; else only these people
+	Approve *Yes                // nil: nothing is approved beyond what was before
+	// Expect is the digest that the plan must have, or nothing is sent; empty: any.
+	Expect   string
+	Progress func(flow ledger.Flow, done, of int)
+}
+
+// Yes is a human's yes to what is held.
+type Yes struct {
+	By   string
+	Hold string              // the digest of the hold that was shown
+	Only map[record.Key]bool // nil: all that is held
+}
+
+// Outcome is what came of one flow in one run.
+type Outcome struct {
+	Flow    ledger.Flow
+	Plan    *plan.Plan
+	Applied apply.Report
+	Hold    *ledger.Hold // what waits for a human; nil: nothing
+	// Differs tells that what was approved, or expected, is not what is now planned:
+	// nothing of it was sent.
+	Differs bool
+	// Replaced tells that another run of the flow took over.
+	Replaced bool
+	Err      error
+}
+
+func (e *Engine) now() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
+}

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"sort"
+	"strings"
+
+	"scimsync/sync/ledger"
+)
+
+// Changed is the error of a job whose source, target or definition is not the one
+// that its state belongs to. Nothing is read or sent until a human says that it is
+// meant.
+type Changed struct {
+	Job   string
+	Lines []string // one for each difference
+}
+
+func (c *Changed) Error() string {
+	return fmt.Sprintf("job %s is stopped, nothing was sent: %s. If it is still the same, and only described anew: scimsync approve %s. "+
+		"If it is another one: give it another name", c.Job, strings.Join(c.Lines, "; "), c.Job)
+}
+
+// identify compares the job, its sources and its targets with what their state
+// belongs to. What is seen for the first time is remembered.
+func (e *Engine) identify(job Job) error {
+	changed := &Changed{Job: job.Name}
+	if err := e.eachIdentity(job, func(what string, stored, now map[string]string, put func() error) error {
+		if stored == nil {
+			return put()
+		}
+		changed.Lines = append(changed.Lines, differences(what, stored, now)...)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if len(changed.Lines) > 0 {
+		return changed
+	}
+	return nil
+}
+
+// Accept remembers the job, its sources and its targets as they are now.
+func (e *Engine) Accept(job Job) error {
+	return e.eachIdentity(job, func(_ string, _, _ map[string]string, put func() error) error { return put() })
+}
+
+// eachIdentity walks through everything that has an identity.
+func (e *Engine) eachIdentity(job Job, fn func(what string, stored, now map[string]string, put func() error) error) error {
+	info, err := e.Store.Job(job.Name)
+	if err != nil {
+		return err
+	}
+	if err := fn("job "+job.Name, info.Fingerprint, job.Fingerprint, func() error {
+		return e.Store.PutJob(job.Name, ledger.JobInfo{Fingerprint: job.Fingerprint})
+	}); err != nil {
+		return err
+	}
+	for _, src := range job.Sources {
+		info, err := e.Store.Source(src.Name)
+		if err != nil {
+			return err
+		}
+		if err := fn("source "+src.Name, info.Fingerprint, src.Fingerprint, func() error {
+			info.Fingerprint = src.Fingerprint
+			return e.Store.PutSource(src.Name, info)
+		}); err != nil {
+			return err
+		}
+	}
+	for _, flow := range job.Flows {
+		name := flow.Flow.Target
+		info, err := e.Store.Target(name)
+		if err != nil {
+			return err
+		}
+		if err := fn("target "+name, info.Fingerprint, flow.Identity, func() error {
+			info.Fingerprint = flow.Identity
+			return e.Store.PutTarget(name, info)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func differences(what string, stored, now map[string]string) []string {
+	if maps.Equal(stored, now) {
+		return nil
+	}
+	keys := map[string]bool{}
+	for k := range stored {
+		keys[k] = true
+	}
+	for k := range now {
+		keys[k] = true
+	}
+	var lines []string
+	for k := range keys {
+		if stored[k] != now[k] {
+			lines = append(lines, fmt.Sprintf("%s: %s was %q and is %q", what, k, stored[k], now[k]))
+		}
+	}
+	sort.Strings(lines)
+	return lines
+}

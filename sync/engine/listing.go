@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"scimsync/sync/plan"
+)
+
+// listing finds accounts in one complete listing of the target. Only the accounts
+// that fit somebody are kept.
+type listing struct {
+	*matching
+	complete bool
+	index    map[uint64]int32 // hash of match attribute and value -> first link
+	links    []link
+	hits     map[int][]hit // by person
+	accounts *list[plan.Found, *plan.Found]
+	total    int
+	owned    int
+}
+
+// link chains the people who have one value of one match attribute.
+type link struct {
+	person int32
+	next   int32 // -1: the last
+}
+
+// hit is an account that fits a person by the match attribute of that rank.
+type hit struct{ account, rank int }
+
+// list makes a listing for the people to be found.
+func (m *matching) list(ctx context.Context) (*listing, error) {
+	l := &listing{matching: m, index: map[uint64]int32{}, hits: map[int][]hit{}, accounts: &list[plan.Found, *plan.Found]{dir: m.Dir}}
+	for first, people := range map[int]*changes{0: m.find, m.find.len(): m.findLeft} {
+		if err := people.each(func(i int, c *plan.Change) error { l.learn(first+i, c); return nil }); err != nil {
+			return nil, err
+		}
+	}
+	complete, err := m.flow.Target.List(ctx, l.take)
+	if err != nil {
+		return nil, fmt.Errorf("list the accounts at %s: %w", m.flow.Flow.Target, err)
+	}
+	l.complete = complete
+	return l, nil
+}
+
+func (l *listing) learn(person int, c *plan.Change) {
+	for _, attr := range l.flow.Match {
+		value := plan.MatchValue(attr, c.Want.Resource)
+		if value == "" {
+			continue
+		}
+		key := hashText(attr + "\x00" + value)
+		first, known := l.index[key]
+		if !known {
+			first = -1
+		}
+		l.links = append(l.links, link{int32(person), first})
+		l.index[key] = int32(len(l.links) - 1)
+	}
+}
+
+// take keeps an account if it fits somebody.
+func (l *listing) take(f plan.Found) error {
+	l.total++
+	_, owned, err := l.Store.ByRemote(l.flow.Flow.Target, f.ID)
+	if err != nil {
+		return err
+	}
+	account := -1
+	for rank, attr := range l.flow.Match {
+		for _, value := range f.MatchValues(attr) {
+			at, known := l.index[hashText(attr+"\x00"+value)]
+			for ; known && at >= 0; at = l.links[at].next {
+				if account < 0 {
+					if err := l.accounts.add(&f); err != nil {
+						return err
+					}
+					account = l.accounts.len() - 1
+				}
+				person := int(l.links[at].person)
+				l.hits[person] = append(l.hits[person], hit{account, rank})
+			}
+		}
+	}
+	if owned || account >= 0 {
+		l.owned++
+	}
+	return nil
+}
+
+func (l *listing) unclaimed() int { return l.total - l.owned }
+func (l *listing) close()         { l.accounts.close() }
+
+// each gives each person the accounts that fit by the first match attribute that any
+// account fits by, as a lookup would.
+func (l *listing) each(_ context.Context, people *changes, fn func(*plan.Change, []plan.Found) error) error {
+	first := 0
+	if people == l.findLeft {
+		first = l.find.len()
+	}
+	return people.each(func(i int, c *plan.Change) error {
+		var found []plan.Found
+		best := len(l.flow.Match)
+		for _, h := range l.hits[first+i] {
+			best = min(best, h.rank)
+		}
+		for _, h := range l.hits[first+i] {
+			if h.rank != best {
+				continue
+			}
+			f, err := l.accounts.at(h.account)
+			if err != nil {
+				return err
+			}
+			copied := *f
+			copied.By = l.flow.Match[best]
+			if !same(found, copied.ID) {
+				found = append(found, copied)
+			}
+		}
+		return fn(c, found)
+	})
+}
+
+func same(found []plan.Found, id string) bool {
+	for i := range found {
+		if found[i].ID == id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"fmt"
+
+	"scimsync/sync/diff"
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// logins knows who gives a login up, and who takes one, in this plan.
+type logins struct {
+	freed map[string]record.Key
+	taken map[string]record.Key
+}
+
+// passLoginsOn orders the renames so that a login is free before it is taken, and
+// parks those whose login somebody keeps.
+func (w *work) passLoginsOn() error {
+	renames, byKey, err := w.possibleRenames()
+	if err != nil {
+		return err
+	}
+	w.logins = logins{map[string]record.Key{}, map[string]record.Key{}}
+	for _, r := range renames {
+		w.logins.freed[r.Old], w.logins.taken[r.New] = r.Key, r.Key
+	}
+	turns := diff.Order(renames)
+	for _, r := range renames {
+		change, turn := byKey[r.Key], turns[r.Key]
+		if turn.Temporary {
+			if err := w.temporary(change); err != nil {
+				return err
+			}
+		}
+		change.Round = turn.Round
+		if err := w.book.add(change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// possibleRenames leaves out, again and again, the renames to a login that is kept
+// by its account, or that two people want.
+func (w *work) possibleRenames() ([]diff.Rename, map[record.Key]*plan.Change, error) {
+	byKey := map[record.Key]*plan.Change{}
+	var renames []diff.Rename
+	wanted := map[string]int{}
+	for _, c := range w.renames {
+		r := diff.Rename{Key: c.Key, Old: resource.Fold(text(c.Before["userName"])), New: resource.Fold(c.Want.Text("userName"))}
+		if r.Old == "" { // the anchor changes, the login stays
+			r.Old = r.New
+		}
+		byKey[c.Key] = c
+		wanted[r.New]++
+		renames = append(renames, r)
+	}
+	for again := true; again; {
+		again = false
+		freed := map[string]bool{}
+		for _, r := range renames {
+			if r.Old != r.New {
+				freed[r.Old] = true
+			}
+		}
+		left := renames[:0]
+		for _, r := range renames {
+			why, err := w.blocked(r, freed, wanted[r.New] > 1)
+			if err != nil {
+				return nil, nil, err
+			}
+			if why == nil {
+				left = append(left, r)
+				continue
+			}
+			again = true
+			w.conflictOf(byKey[r.Key], why)
+		}
+		renames = left
+	}
+	return renames, byKey, nil
+}
+
+func (w *work) blocked(r diff.Rename, freed map[string]bool, twice bool) (error, error) {
+	if r.Old == r.New {
+		return nil, nil
+	}
+	if twice {
+		return fmt.Errorf("the login %q is wanted by several people", r.New), nil
+	}
+	holder, known, err := w.Store.ByLogin(w.flow.Flow.Target, r.New)
+	if err != nil || !known || holder == r.Key || freed[r.New] {
+		return nil, err
+	}
+	return fmt.Errorf("the login %q is held by the account of %s", r.New, holder), nil
+}
+
+// temporary puts the change into the plan that gives an account a login for a moment.
+func (w *work) temporary(c *plan.Change) error {
+	entries, err := w.Store.Entries(w.flow.Flow.Target, []record.Key{c.Key})
+	if err != nil {
+		return err
+	}
+	entry := entries[0]
+	old := entry.Resource.Text("userName")
+	login := "tmp" + c.Digest()[:8] + "-" + old
+	held := map[string]any{}
+	for _, a := range entry.Resource.Attrs {
+		held[a.Path] = a.Value
+	}
+	held["userName"] = login
+	return w.book.add(&plan.Change{Action: plan.Update, Kind: c.Kind, Key: c.Key, Name: c.Name, RemoteID: c.RemoteID,
+		Before: map[string]any{"userName": old}, After: map[string]any{"userName": login},
+		Ops:   []resource.Op{{Op: "replace", Path: "userName", Value: login}},
+		Cause: c.Cause, Rename: true, Temporary: login, Again: true,
+		Want: resource.Wanted{Resource: resource.New(held), Managed: entry.Managed}})
+}
+
+// loginFree tells why a new account may not have its login; nil: it may.
+func (w *work) loginFree(c *plan.Change) (error, error) {
+	login := resource.Fold(c.Want.Text("userName"))
+	if other, taken := w.logins.taken[login]; taken {
+		return fmt.Errorf("the login %q goes to the account of %s", login, other), nil
+	}
+	if _, freed := w.logins.freed[login]; freed {
+		return nil, nil
+	}
+	holder, known, err := w.Store.ByLogin(w.flow.Flow.Target, login)
+	if err != nil || !known || holder == c.Key {
+		return nil, err
+	}
+	return fmt.Errorf("the login %q is held by the account of %s", login, holder), nil
+}
+
+// conflictOf parks a change as a conflict.
+func (w *work) conflictOf(c *plan.Change, why error) {
+	w.conflict(c.Key, c.Name, c.Digest(), why)
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}

@@ -1,0 +1,35 @@
+package engine
+
+import (
+	"hash/maphash"
+
+	"go.uber.org/zap"
+
+	"scimsync/sync/ledger"
+)
+
+// marks is a set of ordinals: one bit each.
+type marks struct{ bits []uint64 }
+
+func (m *marks) set(i uint32) {
+	word := int(i / 64)
+	if word >= len(m.bits) {
+		m.bits = append(m.bits, make([]uint64, word+1-len(m.bits))...)
+	}
+	m.bits[word] |= 1 << (i % 64)
+}
+
+func (m *marks) has(i uint32) bool {
+	word := int(i / 64)
+	return word < len(m.bits) && m.bits[word]&(1<<(i%64)) != 0
+}
+
+// seed makes the hashes of this process; they are never stored.
+var seed = maphash.MakeSeed()
+
+func hashText(s string) uint64 { return maphash.String(seed, s) }
+
+// rows is a list of mirror rows of any length.
+type rows = list[ledger.Row, *ledger.Row]
+
+func sourceField(name string) zap.Field { return zap.String("source", name) }

@@ -1,0 +1,244 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"scimsync/sync/diff"
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// match finds the accounts of the people who have none that is known, and turns each
+// of them into a create, an adoption or a conflict. It lists all accounts when that
+// takes fewer requests than looking everybody up.
+func (w *work) match(ctx context.Context) error {
+	if w.find.len()+w.findLeft.len() == 0 {
+		return nil
+	}
+	m := &matching{work: w, adopts: &changes{dir: w.Dir}, claims: map[string]int{}, logins: map[uint64]int{}}
+	defer m.adopts.close()
+	finder, err := m.finder(ctx)
+	if err != nil {
+		return err
+	}
+	defer finder.close()
+	if err := w.find.each(func(_ int, c *plan.Change) error {
+		m.logins[hashText(resource.Fold(c.Want.Text("userName")))]++
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := finder.each(ctx, w.find, m.decide); err != nil {
+		return err
+	}
+	if err := finder.each(ctx, w.findLeft, m.decideLeft); err != nil {
+		return err
+	}
+	w.unclaimed = finder.unclaimed()
+	return m.adopts.each(func(_ int, c *plan.Change) error {
+		if m.claims[c.RemoteID] > 1 {
+			return m.conflictFor(c, fmt.Errorf("account %s fits several people", c.RemoteID))
+		}
+		return w.book.add(c)
+	})
+}
+
+// finder gives for each person the accounts that may be theirs.
+type finder interface {
+	each(ctx context.Context, people *changes, fn func(*plan.Change, []plan.Found) error) error
+	unclaimed() int
+	close()
+}
+
+// matching is one round of finding accounts.
+type matching struct {
+	*work
+	adopts *changes
+	claims map[string]int // by remote id: how many people it fits
+	logins map[uint64]int // by hash: how many new people want a login
+}
+
+// finder chooses the cheaper way.
+func (m *matching) finder(ctx context.Context) (finder, error) {
+	people := m.find.len() + m.findLeft.len()
+	if lookups := people * len(m.flow.Match); lookups > 4 {
+		_, requests, err := m.flow.Target.Count(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("count the accounts at %s: %w", m.flow.Flow.Target, err)
+		}
+		if requests < lookups {
+			l, err := m.list(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if l.complete {
+				return l, nil
+			}
+			l.close()
+			m.notes = append(m.notes, "the listing of all accounts could not be proved complete, so everybody was looked up one by one")
+		}
+	}
+	return &lookup{m}, nil
+}
+
+// decide turns a person and the accounts that fit into what follows.
+func (m *matching) decide(c *plan.Change, found []plan.Found) error {
+	hits, why, err := m.theirs(c, found)
+	if err != nil {
+		return err
+	}
+	if why != nil {
+		return m.conflictFor(c, why)
+	}
+	if len(hits) > 1 {
+		return m.conflictFor(c, fmt.Errorf("%d accounts have this person's %s; leave one of them", len(hits), hits[0].By))
+	}
+	if len(hits) == 1 {
+		adopt, why := diff.Adopt(m.input(c), &hits[0], m.flow.Adopt)
+		if why != nil {
+			return m.conflictFor(c, why)
+		}
+		m.keep(c, adopt)
+		if m.waits(adopt) {
+			return nil
+		}
+		m.claims[adopt.RemoteID]++
+		return m.adopts.add(adopt)
+	}
+	if m.logins[hashText(resource.Fold(c.Want.Text("userName")))] > 1 {
+		return m.conflictFor(c, fmt.Errorf("the login %q is wanted by several new people", c.Want.Text("userName")))
+	}
+	why, err = m.loginFree(c)
+	if err != nil {
+		return err
+	}
+	if why != nil {
+		return m.conflictFor(c, why)
+	}
+	return m.book.add(c)
+}
+
+// keep carries over what the engine knows of a person to the change that is made
+// instead of the create.
+func (m *matching) keep(from, to *plan.Change) {
+	to.Due, to.Tries, to.Since, to.Doubted = from.Due, from.Tries, from.Since, from.Doubted
+}
+
+func (m *matching) input(c *plan.Change) *diff.Input {
+	return &diff.Input{Key: c.Key, Name: c.Name, Present: !c.Left, Want: c.Want, Shape: m.shape, Cause: c.Cause}
+}
+
+func (m *matching) conflictFor(c *plan.Change, why error) error {
+	create := *c
+	if c.Action != plan.Create { // the digest that a later run will compare is the create's
+		create = *diff.Create(m.input(c))
+	}
+	m.conflict(c.Key, c.Name, create.Digest(), why)
+	return nil
+}
+
+// theirs leaves of the accounts found those that can be meant. An account that is
+// known to be somebody else's stands in the way when it holds the login, but not
+// when it only has the same mail address.
+func (m *matching) theirs(c *plan.Change, found []plan.Found) (hits []plan.Found, why, err error) {
+	anchor := c.Want.Text("externalId")
+	for _, f := range found {
+		if anchor != "" && f.ExternalID == anchor {
+			hits = append(hits, f)
+		}
+	}
+	if len(hits) > 0 {
+		found, hits = hits, nil
+	}
+	for _, f := range found {
+		owner, known, err := m.Store.ByRemote(m.flow.Flow.Target, f.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !known && f.ExternalID != "" && f.ExternalID != anchor {
+			owner = record.Key{Kind: c.Key.Kind, Source: c.Key.Source, ID: f.ExternalID}
+			if _, known, err = m.Store.Row(owner); err != nil {
+				return nil, nil, err
+			}
+		}
+		switch {
+		case m.flow.Protect.Protects(f.UserName, f.ID):
+			return nil, fmt.Errorf("account %s (%s) is protected and is never adopted", f.ID, f.UserName), nil
+		case known && owner != c.Key && f.By == "email":
+		case known && owner != c.Key:
+			return nil, fmt.Errorf("account %s has this person's %s and belongs to %s", f.ID, f.By, owner), nil
+		default:
+			hits = append(hits, f)
+		}
+	}
+	return hits, nil, nil
+}
+
+// decideLeft settles a create in doubt whose person has left since.
+func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
+	anchor := c.Want.Text("externalId")
+	for i := range found {
+		if anchor != "" && found[i].ExternalID == anchor {
+			change := diff.Left(m.input(c), &found[i])
+			m.keep(c, change)
+			return m.book.add(change)
+		}
+	}
+	if !c.Doubt.IsZero() { // it may still show
+		m.settled = append(m.settled, ledger.Look{Key: c.Key, Due: c.Doubt.Add(m.settleTime())})
+		return nil
+	}
+	m.dropped = append(m.dropped, ledger.Outcome{Key: c.Key, DropIntent: true, Look: &ledger.Look{Key: c.Key, Due: c.Due}})
+	return nil
+}
+
+// lookup finds accounts by a few requests for each person.
+type lookup struct{ *matching }
+
+func (l *lookup) unclaimed() int { return -1 }
+func (l *lookup) close()         {}
+
+// each looks up a page of people side by side, and decides in their order.
+func (l *lookup) each(ctx context.Context, people *changes, fn func(*plan.Change, []plan.Found) error) error {
+	var page []*plan.Change
+	err := people.each(func(_ int, c *plan.Change) error {
+		page = append(page, c)
+		if len(page) < 100 {
+			return nil
+		}
+		err := l.page(ctx, page, fn)
+		page = page[:0]
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return l.page(ctx, page, fn)
+}
+
+func (l *lookup) page(ctx context.Context, page []*plan.Change, fn func(*plan.Change, []plan.Found) error) error {
+	found, errs := make([][]plan.Found, len(page)), make([]error, len(page))
+	var wait sync.WaitGroup
+	places := make(chan struct{}, l.flow.Lane.Pace().Concurrency)
+	for i := range page {
+		places <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-places }()
+			found[i], errs[i] = l.flow.Target.Find(ctx, page[i].Want.Resource)
+		})
+	}
+	wait.Wait()
+	for i, c := range page {
+		if errs[i] != nil {
+			return fmt.Errorf("look for the account of %s at %s: %w", c.Key, l.flow.Flow.Target, errs[i])
+		}
+		if err := fn(c, found[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

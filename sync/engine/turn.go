@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+)
+
+// underWay is what is going on in an engine: no two reads, and no two applies of one
+// flow, at a time.
+type underWay struct {
+	reading sync.Mutex
+	mu      sync.Mutex
+	turns   map[ledger.Flow]*turn
+}
+
+// turn is one run's time with a flow.
+type turn struct {
+	engine *Engine
+	flow   ledger.Flow
+	phase  atomic.Int32
+	once   sync.Once
+	stop   chan struct{} // closed: let another run take over at the next change
+	ended  chan struct{}
+}
+
+func (t *turn) reached(phase int) { t.phase.Store(int32(phase)) }
+
+func (t *turn) stopped() bool {
+	select {
+	case <-t.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (t *turn) end() {
+	t.engine.under.mu.Lock()
+	delete(t.engine.under.turns, t.flow)
+	t.engine.under.mu.Unlock()
+	close(t.ended)
+}
+
+// takeTurn gives the turn to this run. While another run carries out the flow, this
+// one takes over only if it has something for an earlier phase than the one under
+// way; otherwise the other goes on, and turn is nil.
+func (e *Engine) takeTurn(job Job, flow Flow, how How) (*turn, error) {
+	for {
+		e.under.mu.Lock()
+		other := e.under.turns[flow.Flow]
+		if other == nil {
+			t := &turn{engine: e, flow: flow.Flow, stop: make(chan struct{}), ended: make(chan struct{})}
+			if e.under.turns == nil {
+				e.under.turns = map[ledger.Flow]*turn{}
+			}
+			e.under.turns[flow.Flow] = t
+			e.under.mu.Unlock()
+			return t, nil
+		}
+		e.under.mu.Unlock()
+		phase, err := e.firstPhase(job, flow, how)
+		if err != nil || phase >= int(other.phase.Load()) {
+			return nil, err
+		}
+		other.once.Do(func() { close(other.stop) })
+		<-other.ended
+	}
+}
+
+// firstPhase is the earliest phase in which something may be sent to an account that
+// is known; nobody is looked up for it.
+func (e *Engine) firstPhase(job Job, flow Flow, how How) (int, error) {
+	w, err := e.newWork(job, flow, how)
+	if err != nil {
+		return 0, err
+	}
+	defer w.close()
+	if err := w.people(job); err != nil {
+		return 0, err
+	}
+	j, err := w.judge()
+	if err != nil {
+		return 0, err
+	}
+	first := noPhase
+	err = j.free(func(c *plan.Change) error {
+		first = min(first, c.Action.Phase())
+		return nil
+	})
+	return first, err
+}
+
+// noPhase is later than every phase.
+const noPhase = 1 << 30

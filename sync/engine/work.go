@@ -1,0 +1,365 @@
+package engine
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"scimsync/sync/diff"
+	"scimsync/sync/ledger"
+	"scimsync/sync/mapping"
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// pageOfWork is how many people are looked at between two reads of the entries.
+const pageOfWork = 1000
+
+// work is the making of one plan: which people to look at, and what follows for
+// each of them.
+type work struct {
+	*Engine
+	flow Flow
+	how  How
+	at   time.Time
+	base ledger.Progress
+	next ledger.Progress // what the flow has planned up to, once all is carried out
+
+	shape   resource.Shape
+	mappers map[string]*mapping.Mapper
+	looks   map[record.Key]*ledger.Look
+	intents map[record.Key]*ledger.Intent
+
+	book      *book
+	find      *changes // people without a known account, as creates
+	findLeft  *changes // the same for people who have left while a create was in doubt
+	renames   []*plan.Change
+	logins    logins
+	settled   []ledger.Look    // looks to store when the plan was carried out
+	dropped   []ledger.Outcome // intents that nobody needs any more
+	conflicts []plan.Problem
+	parked    []plan.Problem
+	protected int
+	unclaimed int
+	notes     []string
+	queue     []*ledger.Row // a page of people to look at
+	changed   map[record.Key]bool
+}
+
+func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
+	base, err := e.Store.Progress(flow.Flow)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flow.Flow, err)
+	}
+	w := &work{Engine: e, flow: flow, how: how, at: e.now(), base: base, shape: flow.Target.Shape(),
+		mappers: map[string]*mapping.Mapper{}, looks: map[record.Key]*ledger.Look{}, intents: map[record.Key]*ledger.Intent{},
+		book: newBook(e.Dir), find: &changes{dir: e.Dir}, findLeft: &changes{dir: e.Dir}, unclaimed: -1}
+	w.next = ledger.Progress{Planned: map[string]uint64{}, Contact: base.Contact}
+	for _, src := range job.Sources {
+		w.mappers[src.Name] = flow.Programs[src.Name].Mapper()
+		w.next.MapVersion += flow.Programs[src.Name].Version() + " "
+	}
+	w.next.MapVersion += fmt.Sprintf("%d", flow.Leavers)
+	return w, nil
+}
+
+func (w *work) close() {
+	w.book.close()
+	w.find.close()
+	w.findLeft.close()
+}
+
+// people looks at everybody whose result may have changed: the rows of the mirror
+// that changed since the flow last planned, or all of them after the mapping changed,
+// then the people that have to be looked at again.
+func (w *work) people(job Job) error {
+	if err := w.remember(); err != nil {
+		return err
+	}
+	w.changed = map[record.Key]bool{}
+	for _, src := range job.Sources {
+		info, err := w.Store.Source(src.Name)
+		if err != nil {
+			return err
+		}
+		after := w.base.Planned[src.Name]
+		if w.base.MapVersion != w.next.MapVersion {
+			after = 0
+		}
+		w.next.Planned[src.Name] = info.Seq
+		if err := w.Store.Changed(src.Name, after, func(row *ledger.Row) error {
+			again := w.looks[row.Key] != nil || w.intents[row.Key] != nil
+			if again || w.how.Only[row.Key] {
+				w.changed[row.Key] = true
+			}
+			return w.enqueue(row)
+		}); err != nil {
+			return err
+		}
+	}
+	if err := w.lookAgain(); err != nil {
+		return err
+	}
+	if err := w.page(); err != nil {
+		return err
+	}
+	return w.passLoginsOn()
+}
+
+// remember loads the intents and the looks that matter now. A look that only waits
+// for its time is made anew whenever its person is looked at.
+func (w *work) remember() error {
+	err := w.Store.EachLook(w.flow.Flow, func(look *ledger.Look) error {
+		if look.Parked != nil || look.Wants(w.at) {
+			kept := *look
+			w.looks[look.Key] = &kept
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.Store.EachIntent(w.flow.Flow, func(intent *ledger.Intent) error {
+		kept := *intent
+		w.intents[intent.Key] = &kept
+		return nil
+	})
+}
+
+// lookAgain enqueues the people that ask for it and whose rows did not change.
+func (w *work) lookAgain() error {
+	var keys []record.Key
+	for key, look := range w.looks {
+		if !w.changed[key] && (look.Wants(w.at) || w.how.Only[key]) {
+			keys = append(keys, key)
+		}
+	}
+	for key := range w.intents {
+		if look := w.looks[key]; !w.changed[key] && (look == nil || !look.Wants(w.at) && !w.how.Only[key]) {
+			keys = append(keys, key)
+		}
+	}
+	for key := range w.how.Only {
+		if !w.changed[key] && w.looks[key] == nil && w.intents[key] == nil {
+			keys = append(keys, key)
+		}
+	}
+	sort.Slice(keys, func(i, j int) bool { return keys[i].Less(keys[j]) })
+	for _, key := range keys {
+		if w.mappers[key.Source] == nil {
+			continue // the source is not this job's any more: its people are left alone
+		}
+		row, known, err := w.Store.Row(key)
+		if err != nil {
+			return err
+		}
+		if !known {
+			row = ledger.Row{Key: key, Absent: 1}
+		}
+		if err := w.enqueue(&row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) enqueue(row *ledger.Row) error {
+	if w.how.Only != nil && !w.how.Only[row.Key] {
+		return nil
+	}
+	kept := *row
+	w.queue = append(w.queue, &kept)
+	if len(w.queue) < pageOfWork {
+		return nil
+	}
+	return w.page()
+}
+
+// page looks at the people of the queue.
+func (w *work) page() error {
+	keys := make([]record.Key, len(w.queue))
+	for i, row := range w.queue {
+		keys[i] = row.Key
+	}
+	entries, err := w.Store.Entries(w.flow.Flow.Target, keys)
+	if err != nil {
+		return err
+	}
+	for i, row := range w.queue {
+		if err := w.person(row, entries[i]); err != nil {
+			return err
+		}
+	}
+	w.queue = w.queue[:0]
+	return nil
+}
+
+// person decides for one person.
+func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
+	if entry != nil && entry.Job != w.flow.Flow.Job {
+		w.conflict(row.Key, "", "", fmt.Errorf("the account belongs to job %s", entry.Job))
+		return nil
+	}
+	in := &diff.Input{Key: row.Key, Name: name(row, entry), Entry: entry, Intent: w.intents[row.Key],
+		Leavers: w.flow.Leavers, Shape: w.shape, Cause: plan.Cause{By: plan.BySource, What: "not in " + row.Key.Source + " any more"}}
+	var due time.Time
+	if row.Absent == 0 {
+		result := w.mappers[row.Key.Source].Map(row.Record(), w.at)
+		if result.Err != nil {
+			w.park(row.Key, in.Name, ledger.ParkedMapping, result.Err)
+			return nil
+		}
+		in.Present, in.Active, in.Want, due = result.In == record.True, result.Active, result.Want, result.Due
+		if result.Name != "" {
+			in.Name = result.Name
+		}
+		in.Cause = w.cause(row, in)
+	}
+	next, change := diff.Person(in)
+	if entry != nil && next != diff.Nothing && w.flow.Protect.Protects(entry.Resource.Text("userName"), entry.RemoteID) {
+		w.protected++
+		return nil
+	}
+	switch next {
+	case diff.Send:
+		return w.send(in, change, due)
+	case diff.Find, diff.FindLeft:
+		return w.search(in, next, due)
+	case diff.Wait:
+		w.park(row.Key, in.Name, ledger.ParkedMapping, fmt.Errorf("whether the account is to be active is not known, and there is none yet"))
+	case diff.Nothing:
+		w.settled = append(w.settled, ledger.Look{Key: row.Key, Due: due})
+		if in.Intent != nil {
+			w.dropped = append(w.dropped, ledger.Outcome{Key: row.Key, DropIntent: true})
+		}
+	}
+	return nil
+}
+
+func name(row *ledger.Row, entry *ledger.Entry) string {
+	if entry != nil {
+		if name := entry.Resource.Text("displayName"); name != "" {
+			return name
+		}
+		return entry.Resource.Text("userName")
+	}
+	return row.Key.ID
+}
+
+func (w *work) cause(row *ledger.Row, in *diff.Input) plan.Cause {
+	look := w.looks[row.Key]
+	switch {
+	case look != nil && !look.Due.IsZero() && !look.Due.After(w.at):
+		return plan.Cause{By: plan.ByTime, What: "a date has come"}
+	case row.Seq <= w.base.Planned[row.Key.Source] && w.base.MapVersion != w.next.MapVersion && w.base.MapVersion != "":
+		return plan.Cause{By: plan.ByConfig, What: "the job's mapping or scope changed"}
+	case !in.Present:
+		return plan.Cause{By: plan.BySource, What: "out of the job's scope"}
+	case in.Active == record.False:
+		return plan.Cause{By: plan.BySource, What: "disabled in " + row.Key.Source}
+	}
+	return plan.Cause{By: plan.BySource, What: "changed in " + row.Key.Source}
+}
+
+// send puts a change into the plan, unless the same one failed and its time has not
+// come yet.
+func (w *work) send(in *diff.Input, change *plan.Change, due time.Time) error {
+	w.finish(in, change, due)
+	if w.waits(change) {
+		return nil
+	}
+	if change.Rename {
+		w.renames = append(w.renames, change)
+		return nil
+	}
+	return w.book.add(change)
+}
+
+func (w *work) finish(in *diff.Input, change *plan.Change, due time.Time) {
+	change.Due, change.Doubted = due, in.Intent != nil
+	change.Again = change.Action == plan.Deactivate && change.Left && w.flow.Leavers == diff.DeleteLeavers
+	if look := w.looks[in.Key]; look != nil && look.Parked != nil {
+		change.Tries, change.Since = look.Parked.Tries, look.Parked.Since
+	}
+}
+
+// waits tells whether a change failed before, is the same as then, and is not due.
+func (w *work) waits(change *plan.Change) bool {
+	look := w.looks[change.Key]
+	if look == nil || look.Parked == nil || !look.Parked.At.After(w.at) || look.Parked.Digest != change.Digest() || w.how.Only[change.Key] {
+		return false
+	}
+	w.stillParked(change.Key, change.Name, look.Parked)
+	return true
+}
+
+// search notes a person whose account has to be found first.
+func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
+	change := diff.Create(in)
+	w.finish(in, change, due)
+	if in.Intent != nil && w.at.Sub(in.Intent.At) < w.settleTime() {
+		change.Doubt = in.Intent.At
+	}
+	if next == diff.FindLeft {
+		return w.findLeft.add(change)
+	}
+	if w.waits(change) {
+		return nil
+	}
+	return w.find.add(change)
+}
+
+func (w *work) settleTime() time.Duration {
+	if w.Settle > 0 {
+		return w.Settle
+	}
+	return 30 * time.Second
+}
+
+// park lets a person wait who cannot be planned, and keeps everything of theirs.
+func (w *work) park(key record.Key, name, kind string, why error) {
+	parked := &ledger.Parked{Kind: kind, Error: why.Error(), At: w.at, Since: w.at}
+	w.parkAs(key, name, parked)
+}
+
+// conflict lets a person wait whose account is in somebody else's way. It is looked
+// at again when the source changes, or after a while.
+func (w *work) conflict(key record.Key, name, digest string, why error) {
+	tries := 0
+	if look := w.looks[key]; look != nil && look.Parked != nil {
+		tries = look.Parked.Tries + 1
+	}
+	w.parkAs(key, name, &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Digest: digest, Tries: tries,
+		At: w.at.Add(conflictWait(tries)), Since: w.at})
+}
+
+// conflictWait is how long a conflict waits for its next look: an hour, doubling up
+// to a day.
+func conflictWait(tries int) time.Duration { return min(time.Hour<<min(tries, 8), 24*time.Hour) }
+
+func (w *work) parkAs(key record.Key, name string, parked *ledger.Parked) {
+	fresh := true
+	if look := w.looks[key]; look != nil && look.Parked != nil {
+		parked.Since = look.Parked.Since
+		fresh = look.Parked.Error != parked.Error || look.Parked.Kind != parked.Kind
+	}
+	w.settled = append(w.settled, ledger.Look{Key: key, Parked: parked})
+	w.report(key, name, parked, fresh)
+}
+
+func (w *work) stillParked(key record.Key, name string, parked *ledger.Parked) {
+	w.report(key, name, parked, false)
+}
+
+func (w *work) report(key record.Key, name string, parked *ledger.Parked, fresh bool) {
+	p := plan.Problem{Key: key.ID, Name: name, Why: parked.Error, New: fresh}
+	if parked.At.After(w.at) {
+		p.Retry = parked.At.UTC().Format(time.RFC3339)
+	}
+	if parked.Kind == ledger.ParkedConflict {
+		w.conflicts = append(w.conflicts, p)
+		return
+	}
+	w.parked = append(w.parked, p)
+}

@@ -1,0 +1,122 @@
+package plan
+
+import (
+	"strconv"
+
+	"scimsync/sync/ledger"
+)
+
+// Rule is one limit of the guard. It trips when n > AtLeast and (n > Count or
+// n > Percent of the live entries). A nil Count or Percent is no limit; with no
+// live entry Percent does not apply.
+type Rule struct {
+	Percent *float64
+	Count   *int
+	AtLeast int
+}
+
+// Guard limits what one run of one job may do at one target without a human's yes.
+type Guard struct {
+	// FirstRunGoes frees the creates and adoptions of first contact from their limits;
+	// otherwise the first run is held whole.
+	FirstRunGoes bool
+	Rules        map[string]Rule // by limit name, as in Limits
+}
+
+// The names of the limits, as in the config.
+const (
+	LimitFirstRun   = "first_run"
+	LimitDeactivate = "deactivate"
+	LimitDelete     = "delete"
+	LimitUpdate     = "update"
+	LimitCreate     = "create"
+	LimitAdopt      = "adopt"
+	LimitRename     = "rename"
+)
+
+// Limits lists the limits that are counted, in the order of reports.
+var Limits = []string{LimitDeactivate, LimitDelete, LimitUpdate, LimitCreate, LimitAdopt, LimitRename}
+
+// Counts gives the limits that a change counts against.
+func Counts(c *Change) []string {
+	switch c.Action {
+	case Deactivate:
+		return []string{LimitDeactivate}
+	case Delete:
+		return []string{LimitDelete}
+	case Create:
+		return []string{LimitCreate}
+	case Adopt:
+		if c.Mine {
+			return nil
+		}
+		return []string{LimitAdopt}
+	}
+	if c.Rename {
+		return []string{LimitUpdate, LimitRename}
+	}
+	return []string{LimitUpdate}
+}
+
+// Judgement is what the guard says of a plan.
+type Judgement struct {
+	Limits []ledger.Limit
+	all    bool
+	held   map[string]bool // by limit name
+}
+
+// Check holds the numbers of a plan, by limit and with what was sent in the window,
+// against the limits; n[LimitFirstRun] is the number of all changes. live is the
+// number of live entries of the job at the target.
+func (g Guard) Check(n map[string]int, live int, contact ledger.Contact) Judgement {
+	j := Judgement{held: map[string]bool{}}
+	if contact == ledger.ContactNone && !g.FirstRunGoes {
+		j.all = true
+		if n[LimitFirstRun] > 0 {
+			j.Limits = append(j.Limits, ledger.Limit{Limit: LimitFirstRun, N: n[LimitFirstRun], Of: live, Max: "0"})
+		}
+		return j
+	}
+	for _, name := range Limits {
+		if g.FirstRunGoes && contact != ledger.ContactMade && (name == LimitCreate || name == LimitAdopt) {
+			continue
+		}
+		if limit, tripped := g.Rules[name].trips(name, n[name], live); tripped {
+			j.Limits = append(j.Limits, limit)
+			j.held[name] = true
+		}
+	}
+	// One destructive limit holds everything destructive: what takes access away is
+	// looked at as a whole.
+	if j.held[LimitDeactivate] || j.held[LimitDelete] {
+		j.held[LimitDeactivate], j.held[LimitDelete] = true, true
+	}
+	return j
+}
+
+func (r Rule) trips(name string, n, live int) (ledger.Limit, bool) {
+	if n <= r.AtLeast {
+		return ledger.Limit{}, false
+	}
+	if r.Count != nil && n > *r.Count {
+		return ledger.Limit{Limit: name + ".count", N: n, Of: live, Max: strconv.Itoa(*r.Count)}, true
+	}
+	if r.Percent != nil && live > 0 && float64(n)*100 > *r.Percent*float64(live) {
+		return ledger.Limit{Limit: name + ".percent", N: n, Of: live,
+			Max: strconv.FormatFloat(*r.Percent, 'f', -1, 64) + "%"}, true
+	}
+	return ledger.Limit{}, false
+}
+
+// Holds tells whether the judgement holds a change that nobody approved.
+func (j Judgement) Holds(c *Change) bool {
+	if j.all {
+		return true
+	}
+	for _, name := range Counts(c) {
+		if j.held[name] {
+			return true
+		}
+	}
+	return false
+}

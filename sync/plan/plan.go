@@ -1,0 +1,51 @@
+package plan
+
+import (
+	"time"
+
+	"scimsync/sync/ledger"
+)
+
+// Problem is a person who waits, with the reason.
+type Problem struct {
+	Key   string `json:"key"`
+	Name  string `json:"name,omitempty"`
+	Why   string `json:"why"`
+	New   bool   `json:"new,omitempty"` // found in this run
+	Retry string `json:"retry,omitempty"`
+}
+
+// Plan is what a run would do for one job at one target. The changes themselves
+// are reached by Each, in the order in which they are carried out: there may be
+// more of them than fit into memory.
+type Plan struct {
+	Job    string
+	Target string
+	Base   string // identifies what was known when the plan was made
+	Source string
+	At     time.Time
+
+	Each func(fn func(*Change) error) error
+
+	Summary    map[Action]int
+	Calls      int
+	Estimate   time.Duration
+	Conflicts  []Problem
+	Parked     []Problem
+	Protected  int
+	Unclaimed  int // accounts that nobody claims; -1: not known
+	Holds      []ledger.Limit
+	Digest     string
+	HeldDigest string // empty: nothing is held
+	Held       int
+	Notes      []string
+}
+
+// Changes is how many changes the plan holds.
+func (p *Plan) Changes() int {
+	n := 0
+	for _, c := range p.Summary {
+		n += c
+	}
+	return n
+}
