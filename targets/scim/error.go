@@ -1,0 +1,198 @@
+package scim
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// Error is an answer that is not a success (RFC 7644 section 3.12).
+type Error struct {
+	Method   string
+	Path     string // below the base URL, without the query, which may hold personal data
+	Status   int    // of the HTTP line; the body's own is not believed
+	ScimType string
+	Detail   string // at most 300 characters, without control characters
+}
+
+// Error writes the error in one line: PATCH /Users/123: 400 invalidValue: ….
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %d", e.Method, e.Path, e.Status)
+	switch {
+	case e.ScimType != "":
+		b.WriteString(" " + e.ScimType)
+	case http.StatusText(e.Status) != "":
+		b.WriteString(" " + http.StatusText(e.Status))
+	}
+	if e.Detail != "" {
+		b.WriteString(": " + e.Detail)
+	}
+	return b.String()
+}
+
+// is compares scimType as RFC 7644 leaves it to us: without case.
+func (e *Error) is(scimType string) bool { return strings.EqualFold(e.ScimType, scimType) }
+
+// maxDetail is how much of a server's text goes into a message, in characters.
+const maxDetail = 300
+
+// problem makes an Error of an answer. The body may be a SCIM error, a problem
+// document (RFC 9457), what gateways and OAuth servers send, HTML, or missing.
+func (t *Target) problem(c call, a *answer) *Error {
+	e := &Error{Method: c.method, Path: c.path, Status: a.status}
+	if a.status/100 == 3 {
+		e.Detail = t.redirected(a)
+		return e
+	}
+	if webPage(a) {
+		e.Detail = "the answer is a web page, not SCIM"
+		return e
+	}
+	var body struct {
+		ScimType         any
+		Detail           any
+		ErrorDescription any `json:"error_description"`
+		Message          any
+		Title            any
+		Errors           []struct{ Description any } // SCIM 1.1
+	}
+	// A field of an unexpected type spoils that field only.
+	_ = json.Unmarshal(a.body, &body)
+	texts := []any{body.Detail, body.ErrorDescription, body.Message, body.Title}
+	if len(body.Errors) > 0 {
+		texts = append(texts, body.Errors[0].Description)
+	}
+	for _, text := range texts {
+		if s, ok := text.(string); ok && strings.TrimSpace(s) != "" {
+			e.Detail = clean(s, a.hidden)
+			break
+		}
+	}
+	if s, ok := body.ScimType.(string); ok {
+		e.ScimType = clean(s, a.hidden)
+	}
+	return e
+}
+
+// redirected says where an answer that was not followed leads, as far as its origin.
+func (t *Target) redirected(a *answer) string {
+	to := "elsewhere"
+	if u, err := url.Parse(a.header.Get("Location")); err == nil && u.Host != "" {
+		to = origin(u)
+		if to == t.origin {
+			to = "another path there"
+		}
+	}
+	return "redirected to " + clean(to, a.hidden) + ", which is not followed"
+}
+
+// clean makes a text of the server fit for a message: no secrets of ours, no
+// control characters, not too long.
+func clean(text string, hidden []string) string {
+	for _, secret := range hidden {
+		text = strings.ReplaceAll(text, secret, "[secret]")
+	}
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > maxDetail {
+		text = string(runes[:maxDetail]) + "…"
+	}
+	return text
+}
+
+// webPage tells an HTML answer, whatever it is labelled.
+func webPage(a *answer) bool {
+	return strings.HasPrefix(strings.ToLower(a.header.Get("Content-Type")), "text/html") ||
+		bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(a.body, []byte("\ufeff")), " \t\r\n"), []byte("<"))
+}
+
+// fate is what is known about a request that got no answer.
+type fate uint8
+
+const (
+	unsent   fate = iota // it did not reach the target; it may be sent again
+	doubtful             // it may have arrived, and may have been carried out
+	hopeless             // it was not sent, and will not be until someone mends something
+)
+
+// outage is a request without an answer.
+type outage struct {
+	call call
+	err  error
+	hint string
+	sent bool // its headers were written
+	kind fate
+}
+
+func (o *outage) Error() string {
+	text := fmt.Sprintf("%s %s: %v", o.call.method, o.call.path, o.err)
+	if o.hint != "" {
+		text += ": " + o.hint
+	}
+	return text
+}
+
+func (o *outage) Unwrap() error { return o.err }
+
+// outage decides what a failed exchange means. A server can carry a request out
+// only once its headers have left completely.
+func (t *Target) outage(ctx context.Context, o outage) *outage {
+	o.kind = doubtful
+	if !o.sent {
+		o.kind = unsent
+	}
+	if errors.Is(o.err, context.DeadlineExceeded) && ctx.Err() != nil {
+		o.err = fmt.Errorf("no answer in time (%s): %w", t.timeout, o.err)
+		return &o
+	}
+	if hint := channelHint(o.err, o.sent); hint != "" {
+		o.kind, o.hint = hopeless, hint
+	}
+	return &o
+}
+
+// channelHint says what to do about a secure channel that cannot be had; empty for
+// any other failure. Nothing was carried out then: either the handshake failed, or
+// the server ended it with an alert about our certificate, which in TLS 1.3 comes
+// after the request was written.
+func channelHint(err error, sent bool) string {
+	var (
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		invalid x509.CertificateInvalidError
+		verify  *tls.CertificateVerificationError
+		alert   *net.OpError
+	)
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "the server does not speak TLS at this port; check the target's url"
+	case errors.As(err, &unknown):
+		return "the server's certificate is not signed by a known authority; put the authority's certificate into tls.ca_file"
+	case errors.As(err, &host):
+		return "the server's certificate is for another host; check the target's url"
+	case errors.As(err, &invalid):
+		return "the server's certificate is not valid; its operator has to replace it"
+	case errors.As(err, &verify):
+		return "the server's certificate was refused; its operator has to replace it"
+	case errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(err.Error(), "certificate"):
+		return "the server refuses our client certificate; check tls.cert_file and tls.key_file"
+	case !sent && strings.Contains(err.Error(), "tls: "):
+		return "no secure connection can be agreed on; the server has to speak TLS 1.2 or later"
+	}
+	return ""
+}

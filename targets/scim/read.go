@@ -1,0 +1,106 @@
+package scim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// maxTries is how often one read is sent.
+const maxTries = 5
+
+// read sends a GET until it has an answer other than a passing trouble. Reads are
+// safe to repeat (RFC 9110 section 9.2.1); every try passes the gate.
+func (t *Target) read(ctx context.Context, c call) (*answer, error) {
+	c.method = http.MethodGet
+	for try := 1; ; try++ {
+		a, notBefore, err := t.tryRead(ctx, c)
+		if err == nil || !passing(err) || try == maxTries || ctx.Err() != nil {
+			if err != nil && try > 1 {
+				err = fmt.Errorf("%w (%d tries)", err, try)
+			}
+			return a, err
+		}
+		if waitErr := t.wait(ctx, notBefore, try); waitErr != nil {
+			return nil, fmt.Errorf("%w; %w", err, waitErr)
+		}
+	}
+}
+
+// tryRead is one try: gate, request, answer. Only a whole 200 is no error.
+func (t *Target) tryRead(ctx context.Context, c call) (a *answer, notBefore time.Time, err error) {
+	if t.gate != nil {
+		done, err := t.gate(ctx, false)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		defer func() { done(notBefore) }()
+	}
+	c.id = requestID()
+	a, err = t.send(ctx, c)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	notBefore = t.notBefore(a)
+	switch {
+	case a.status != http.StatusOK || webPage(a):
+		err = t.explain(t.problem(c, a))
+	case a.cut != nil:
+		err = &outage{call: c, err: a.cut, sent: true, kind: doubtful}
+	}
+	return a, notBefore, err
+}
+
+// explain adds to an error of a read what can be done about it.
+func (t *Target) explain(e *Error) error {
+	switch {
+	case e.Status == http.StatusUnauthorized:
+		return fmt.Errorf("%w: the target does not accept our credentials; check what stands under auth, and whether it has expired", e)
+	case e.Status == http.StatusForbidden:
+		return fmt.Errorf("%w: our account at the target may not read users", e)
+	case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
+		return fmt.Errorf("%w: there is no SCIM service at this address; check the target's url", e)
+	case e.Status/100 == 3 || e.Status == http.StatusOK:
+		return fmt.Errorf("%w; check the target's url, and what stands in between", e)
+	}
+	return e
+}
+
+// passing tells whether the same read may succeed a little later.
+func passing(err error) bool {
+	var o *outage
+	if errors.As(err, &o) {
+		return o.kind != hopeless
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// wait sleeps as long as the target asked, and at least a random part of a
+// doubling pause that starts at a second.
+func (t *Target) wait(ctx context.Context, notBefore time.Time, try int) error {
+	ceiling := time.Second << (try - 1)
+	pause := ceiling/2 + rand.N(ceiling/2)
+	if asked := notBefore.Sub(t.now()); !notBefore.IsZero() && asked > pause {
+		pause = asked
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the next try: %w", ctx.Err())
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,193 @@
+// Package scim speaks to one SCIM 2.0 service provider (RFC 7643, RFC 7644): it
+// sends the changes of a plan and finds accounts. It is the only place that knows
+// how a change is spelled over HTTP and what an answer means; when and how often
+// something is sent is decided by whoever calls it.
+package scim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"scimsync/sync/resource"
+)
+
+// Options describe one target. URL and one kind of Auth are needed; with Handler
+// neither is.
+type Options struct {
+	Name string // the target's name in the config, for messages
+	// URL is the base below which /Users stands. https, or http on a loopback host.
+	URL  string
+	Auth Auth
+	TLS  TLS
+	// Timeout bounds one request from the first byte to the last; 60 s if zero.
+	Timeout time.Duration
+	// Concurrency is how many connections are kept; 4 if zero.
+	Concurrency int
+	// Match lists what accounts are found by, in order: externalId, userName, email.
+	Match     []string
+	UserAgent string // "scimsync/<version>"
+	// Handler answers the requests inside this process: no socket is opened.
+	Handler http.Handler
+	Now     func() time.Time
+	// Gate is asked before each request of Find, List, Count and Ping; done is called
+	// when the answer is there, with the moment before which the target asked not to
+	// be called again, or the zero time. nil: nothing is asked. Apply never asks it:
+	// its caller has a slot already.
+	Gate func(ctx context.Context, write bool) (done func(notBefore time.Time), err error)
+}
+
+// Auth is how the target knows us. The funcs are called for every request, so that
+// a changed secret is used at once; what they return is sent as the Authorization
+// header and is never part of an error.
+type Auth struct {
+	Bearer func() (string, error)
+	Basic  *Basic
+}
+
+// Basic is HTTP Basic authentication (RFC 7617).
+type Basic struct {
+	User     string
+	Password func() (string, error)
+}
+
+// TLS holds the files of a connection. CAFile replaces the system's authorities.
+type TLS struct {
+	CAFile   string
+	CertFile string
+	KeyFile  string
+}
+
+// Target is one service provider. It is safe for concurrent use.
+type Target struct {
+	name      string
+	base      string // without trailing slash
+	origin    string
+	auth      Auth
+	match     []string
+	userAgent string
+	timeout   time.Duration
+	now       func() time.Time
+	gate      func(ctx context.Context, write bool) (done func(notBefore time.Time), err error)
+	transport http.RoundTripper
+	shape     resource.Shape
+
+	mu        sync.Mutex
+	plainJSON bool            // the target refuses application/scim+json
+	unasked   map[string]bool // match attributes whose filter the target refuses
+	pageSize  int             // how many accounts are asked for at a time
+	first     *page           // the page Count read, for the List that follows
+	firstAt   time.Time
+	writes    uint64 // a page read before a write is not used after it
+}
+
+// What is used where Options say nothing.
+const (
+	defaultTimeout     = 60 * time.Second
+	defaultConcurrency = 4
+	inProcessURL       = "http://sandbox.localhost/scim/v2"
+)
+
+// New checks the options and makes a target. It reads the TLS files and sends
+// nothing.
+func New(o Options) (*Target, error) {
+	if o.Handler != nil && o.URL == "" {
+		o.URL = inProcessURL
+	}
+	base, err := baseURL(o)
+	if err != nil {
+		return nil, fmt.Errorf("target %s: %w", o.Name, err)
+	}
+	if err := checkMatch(o.Match); err != nil {
+		return nil, fmt.Errorf("target %s: %w", o.Name, err)
+	}
+	if o.Auth.Bearer != nil && o.Auth.Basic != nil {
+		return nil, fmt.Errorf("target %s: auth: bearer and basic exclude each other", o.Name)
+	}
+	if o.Auth.Basic != nil && (o.Auth.Basic.Password == nil || strings.Contains(o.Auth.Basic.User, ":")) {
+		return nil, fmt.Errorf("target %s: auth.basic: needs a password, and a user name without a colon (RFC 7617)", o.Name)
+	}
+	transport, err := newTransport(o)
+	if err != nil {
+		return nil, fmt.Errorf("target %s: %w", o.Name, err)
+	}
+	t := &Target{
+		name: o.Name, base: strings.TrimRight(base.String(), "/"), origin: origin(base), auth: o.Auth,
+		match: o.Match, userAgent: o.UserAgent, timeout: o.Timeout, now: o.Now, gate: o.Gate,
+		transport: transport, shape: resource.RFC7643(), unasked: map[string]bool{}, pageSize: maxPage,
+	}
+	if t.timeout <= 0 {
+		t.timeout = defaultTimeout
+	}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	if t.userAgent == "" {
+		t.userAgent = "scimsync"
+	}
+	if len(t.match) == 0 {
+		t.match = []string{byExternalID, byUserName, byEmail}
+	}
+	return t, nil
+}
+
+// Shape tells what the target can hold: the user schema of RFC 7643 with the
+// enterprise extension.
+func (t *Target) Shape() resource.Shape { return t.shape }
+
+// Close gives idle connections back. A closed target may be used again.
+func (t *Target) Close() {
+	if c, ok := t.transport.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// baseURL holds the URL against RFC 7644 section 1.3 and against sending secrets
+// in the clear.
+func baseURL(o Options) (*url.URL, error) {
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil:
+		return nil, errors.New("url: not a URL") // url.Error would repeat it, with what it may hold
+	case u.User != nil:
+		return nil, errors.New("url: holds a user or password; put them under auth")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, errors.New("url: holds a query or a fragment; give the base address only, without /Users")
+	case u.Host == "":
+		return nil, errors.New("url: needs a host, as in https://scim.example.org/scim/v2")
+	case u.Scheme == "https", u.Scheme == "http" && (o.Handler != nil || loopback(u.Hostname())):
+		return u, nil
+	case u.Scheme == "http":
+		return nil, errors.New("url: plain http is for loopback hosts only; use https")
+	}
+	return nil, fmt.Errorf("url: scheme %q is not https", u.Scheme)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// origin is scheme, host and port: what credentials may be sent to.
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	return strings.ToLower(u.Scheme + "://" + net.JoinHostPort(u.Hostname(), port))
+}
+
+func checkMatch(match []string) error {
+	for _, by := range match {
+		if by != byExternalID && by != byUserName && by != byEmail {
+			return fmt.Errorf("match: %q is not one of externalId, userName, email", by)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package scim
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// call is one request before it is spelled out.
+type call struct {
+	method string
+	path   string // below the base URL, escaped: /Users/123
+	query  string // escaped; it may hold personal data and is never part of an error
+	body   []byte
+	id     string // correlation id
+	limit  int64  // of the answer's body, in bytes
+}
+
+// Answers larger than these are not read to their end.
+const (
+	limitOne  = 16 << 20
+	limitPage = 64 << 20
+)
+
+// maxHops is how many redirects one request follows.
+const maxHops = 3
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	cut    error    // why the body is not whole; nil: it is
+	hidden []string // secrets of the request, to be kept out of messages
+}
+
+// send sends one request and reads its answer. A request without an answer gives an
+// *outage, which tells whether it may have arrived. 307 and 308 are followed by
+// hand inside the target's origin (RFC 9110 section 15.4); any other redirect is an
+// answer like any other.
+func (t *Target) send(ctx context.Context, c call) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	address := t.base + c.path
+	if c.query != "" {
+		address += "?" + c.query
+	}
+	for hop := 0; ; hop++ {
+		a, err := t.exchange(ctx, c, address)
+		if err != nil {
+			return nil, err
+		}
+		if a.status != http.StatusTemporaryRedirect && a.status != http.StatusPermanentRedirect {
+			return a, nil
+		}
+		next, ok := t.inside(address, a.header.Get("Location"))
+		if !ok || hop == maxHops {
+			return a, nil
+		}
+		address = next
+	}
+}
+
+// inside resolves a redirect and tells whether it stays inside the target's origin.
+func (t *Target) inside(from, location string) (string, bool) {
+	base, err := url.Parse(from)
+	if err != nil || location == "" {
+		return "", false
+	}
+	to, err := base.Parse(location)
+	if err != nil || to.User != nil || origin(to) != t.origin {
+		return "", false
+	}
+	return to.String(), true
+}
+
+// exchange is one request and one answer on the wire.
+func (t *Target) exchange(ctx context.Context, c call, address string) (*answer, error) {
+	var wrote atomic.Bool // the hooks may run on other goroutines
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
+	req, hidden, err := t.request(ctx, c, address)
+	if err != nil {
+		return nil, &outage{call: c, err: err, kind: hopeless}
+	}
+	resp, err := t.transport.RoundTrip(req)
+	if err != nil {
+		return nil, t.outage(ctx, outage{call: c, err: err, sent: wrote.Load()})
+	}
+	defer resp.Body.Close()
+	a := &answer{status: resp.StatusCode, header: resp.Header, hidden: hidden}
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, c.limit+1))
+	switch {
+	case err != nil:
+		a.cut = fmt.Errorf("the answer broke off: %w", err)
+	case int64(len(a.body)) > c.limit:
+		a.cut = fmt.Errorf("the answer is larger than %d MiB", c.limit>>20)
+		a.body = nil
+	}
+	return a, nil
+}
+
+// request spells a call out. It returns the secrets it holds as well.
+func (t *Target) request(ctx context.Context, c call, address string) (*http.Request, []string, error) {
+	var body io.Reader
+	if c.body != nil {
+		body = bytes.NewReader(c.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, address, body)
+	if err != nil {
+		return nil, nil, errors.New("spell out the request: the address is not a URL")
+	}
+	// Without GetBody nothing below this line can send a body twice (HTP-10).
+	req.GetBody = nil
+	req.Header.Set("Accept", "application/scim+json, application/json;q=0.9")
+	req.Header.Set("User-Agent", t.userAgent)
+	if c.id != "" {
+		req.Header.Set("X-Request-Id", c.id)
+	}
+	if c.body != nil {
+		req.Header.Set("Content-Type", t.mediaType())
+	}
+	hidden, err := t.authorize(req)
+	return req, hidden, err
+}
+
+// authorize sets the Authorization header and returns what must never be shown.
+func (t *Target) authorize(req *http.Request) ([]string, error) {
+	switch {
+	case t.auth.Bearer != nil:
+		token, err := t.auth.Bearer()
+		if err != nil {
+			return nil, fmt.Errorf("read the bearer token: %w", err)
+		}
+		if token = strings.TrimSpace(token); token == "" {
+			return nil, errors.New("the bearer token is empty")
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		return []string{token}, nil
+	case t.auth.Basic != nil:
+		password, err := t.auth.Basic.Password()
+		if err != nil {
+			return nil, fmt.Errorf("read the password: %w", err)
+		}
+		if password == "" {
+			return nil, errors.New("the password is empty")
+		}
+		req.SetBasicAuth(t.auth.Basic.User, password)
+		return []string{password, base64.StdEncoding.EncodeToString([]byte(t.auth.Basic.User + ":" + password))}, nil
+	}
+	return nil, nil
+}
+
+func (t *Target) mediaType() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.plainJSON {
+		return "application/json"
+	}
+	return "application/scim+json"
+}
+
+// fallBack switches to application/json for the life of the process; false: that
+// was done before.
+func (t *Target) fallBack() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	was := t.plainJSON
+	t.plainJSON = true
+	return !was
+}
+
+// notBefore is when the target wants to be called again; zero if it did not say.
+func (t *Target) notBefore(a *answer) time.Time {
+	if a.status < 400 {
+		return time.Time{}
+	}
+	now := t.now()
+	if at, ok := RetryAfter(a.header, now); ok {
+		return at
+	}
+	if a.status == http.StatusTooManyRequests {
+		return now.Add(unsaidPause)
+	}
+	return time.Time{}
+}

@@ -1,0 +1,189 @@
+package scim
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+const listURN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+
+// requestID is a correlation id for a request that no change stands behind.
+func requestID() string { return rand.Text() }
+
+// page is one ListResponse (RFC 7644 section 3.4.2).
+type page struct {
+	total     int // -1: not given
+	resources []json.RawMessage
+}
+
+// parsePage reads a ListResponse. Numbers may come as strings.
+func parsePage(body []byte) (*page, error) {
+	var list struct {
+		Schemas      []string
+		TotalResults any
+		Resources    *[]json.RawMessage
+	}
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
+	dec.UseNumber()
+	if err := dec.Decode(&list); err != nil {
+		return nil, fmt.Errorf("not a ListResponse: %w", err)
+	}
+	labelled := false
+	for _, urn := range list.Schemas {
+		labelled = labelled || strings.EqualFold(urn, listURN)
+	}
+	if !labelled && list.TotalResults == nil && list.Resources == nil {
+		return nil, errors.New("not a ListResponse")
+	}
+	p := &page{total: -1}
+	if n, err := strconv.Atoi(strings.TrimSpace(fmt.Sprint(list.TotalResults))); err == nil && n >= 0 {
+		p.total = n
+	}
+	if list.Resources != nil {
+		p.resources = *list.Resources
+	}
+	return p, nil
+}
+
+// parseUser reads one account. An account without an id, or with two attributes of
+// one name, is an error: it cannot be told what it says.
+func (t *Target) parseUser(raw json.RawMessage) (plan.Found, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var body map[string]any
+	if err := dec.Decode(&body); err != nil {
+		return plan.Found{}, fmt.Errorf("read an account: %w", err)
+	}
+	body, err := t.respell(body)
+	if err != nil {
+		return plan.Found{}, err
+	}
+	found := plan.Found{Body: body}
+	found.ID, _ = body["id"].(string)
+	if found.ID == "" {
+		return plan.Found{}, errors.New("read an account: it has no id")
+	}
+	found.UserName, _ = body["userName"].(string)
+	found.ExternalID, _ = body["externalId"].(string)
+	if meta, ok := body["meta"].(map[string]any); ok {
+		found.Version, _ = meta["version"].(string)
+	}
+	found.Active = truth(body["active"])
+	return found, nil
+}
+
+// truth reads `active`, which some servers send as a string.
+func truth(v any) record.Tri {
+	if s, ok := v.(string); ok {
+		switch strings.ToLower(s) {
+		case "true":
+			v = true
+		case "false":
+			v = false
+		}
+	}
+	switch v {
+	case true:
+		return record.True
+	case false:
+		return record.False
+	}
+	return record.Unknown
+}
+
+// respell gives attribute names the schema's spelling (RFC 7643 section 2.1: their
+// case does not matter).
+func (t *Target) respell(body map[string]any) (map[string]any, error) {
+	return respell(body, func(name string) (string, func(any) (any, error)) {
+		if def, known := t.shape.Find("", name); known {
+			return def.Name, subs(def)
+		}
+		if urn, known := t.extension(name); known {
+			return urn, func(v any) (any, error) { return t.respellExtension(urn, v) }
+		}
+		return name, nil
+	})
+}
+
+func (t *Target) extension(name string) (string, bool) {
+	for i := range t.shape.Attrs {
+		if urn := t.shape.Attrs[i].URN; urn != "" && strings.EqualFold(urn, name) {
+			return urn, true
+		}
+	}
+	return "", false
+}
+
+func (t *Target) respellExtension(urn string, v any) (any, error) {
+	object, ok := v.(map[string]any)
+	if !ok {
+		return v, nil
+	}
+	return respell(object, func(name string) (string, func(any) (any, error)) {
+		if def, known := t.shape.Find(urn, name); known {
+			return def.Name, subs(def)
+		}
+		return name, nil
+	})
+}
+
+// subs respells the sub-attributes of one value, or of each element of a list.
+func subs(def *resource.Definition) func(any) (any, error) {
+	if len(def.Subs) == 0 {
+		return nil
+	}
+	one := func(name string) (string, func(any) (any, error)) {
+		if sub, known := def.Sub(name); known {
+			return sub.Name, nil
+		}
+		return name, nil
+	}
+	return func(v any) (any, error) {
+		switch v := v.(type) {
+		case map[string]any:
+			return respell(v, one)
+		case []any:
+			for i := range v {
+				object, ok := v[i].(map[string]any)
+				if !ok {
+					continue
+				}
+				element, err := respell(object, one)
+				if err != nil {
+					return nil, err
+				}
+				v[i] = element
+			}
+		}
+		return v, nil
+	}
+}
+
+// respell renames the members of one object; names gives the spelling of a name and
+// how to treat its value.
+func respell(object map[string]any, names func(string) (string, func(any) (any, error))) (map[string]any, error) {
+	out := make(map[string]any, len(object))
+	for name, v := range object {
+		spelled, inner := names(name)
+		if _, twice := out[spelled]; twice {
+			return nil, fmt.Errorf("read an account: it has %s twice, spelled differently", spelled)
+		}
+		if inner != nil {
+			var err error
+			if v, err = inner(v); err != nil {
+				return nil, err
+			}
+		}
+		out[spelled] = v
+	}
+	return out, nil
+}
