@@ -300,13 +300,13 @@ func (b *binder) value(a *attribute, e *filter.AttributeExpression) (any, error)
 		s := b.lifted.strings[n]
 		ordered := e.Operator != filter.CO && e.Operator != filter.SW && e.Operator != filter.EW
 		switch {
-		case a.Type == "dateTime" && ordered:
+		case a.Type == "dateTime" && !ordered, a.Type == "binary" && !equality:
+		case a.Type == "dateTime":
 			at, err := time.Parse(time.RFC3339Nano, s)
 			if err != nil {
 				return nil, fmt.Errorf("%q is not a date and time", s)
 			}
 			return at, nil
-		case a.Type == "binary" && !equality:
 		case a.CaseExact:
 			return s, nil
 		default:

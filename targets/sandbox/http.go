@@ -298,7 +298,11 @@ func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
 func strictJSON(body []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	err := d.Decode(into)
+	if _, more := d.Token(); err == nil && more != io.EOF { //nolint:errorlint // the very value
+		err = errors.New("something follows the object")
+	}
+	if err != nil {
 		return refuse("invalidSyntax", "the body is not what is asked for here: %v", err)
 	}
 	return nil

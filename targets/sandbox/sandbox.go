@@ -41,7 +41,7 @@ type Options struct {
 	Fail       Fail          // faults on purpose
 	MaxResults int           // page size cap; 0 means 200
 
-	Log  func(Request) // called once for each request, one call at a time
+	Log  func(Request) // called once for each request, one call at a time, before it is answered
 	File string        // accounts are kept here; empty: in memory only
 
 	BasePath string           // default DefaultBasePath
