@@ -71,7 +71,7 @@ func (c *Config) Job(name string) *Job {
 }
 
 // Place says where the key at path stands ("sources.corp.ldap.users.filter"): for a key that the file leaves to its default, the
-// nearest key above it that the file has. The Path of the answer is always the path asked for.
+// nearest value above it that the file has. The Path of the answer is always the path asked for.
 func (c *Config) Place(path string) Pos {
 	for at := path; at != ""; {
 		if pos, ok := c.places[at]; ok {

@@ -29,7 +29,10 @@ func ParseDateFormat(text string) (DateFormat, error) {
 		token, in := nextDateToken(rest)
 		switch {
 		case token == "":
-			return DateFormat{}, fmt.Errorf("%q at %q is no token", text, rest)
+			return DateFormat{}, fmt.Errorf("%q has no token at %q", text, rest)
+		case token == "ss" && strings.IndexAny(rest[2:]+" ", ".,") == 0:
+			// A Go layout takes these for the start of a fraction.
+			return DateFormat{}, fmt.Errorf("%q has a %q after ss", text, rest[2:3])
 		case in != "" && seen[token]:
 			return DateFormat{}, fmt.Errorf("%q has %s twice", text, token)
 		case in == "":

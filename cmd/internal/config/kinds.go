@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -34,12 +35,24 @@ func scalar[T any](what string, of schema, parse func(text string) (T, string), 
 
 // text is any text but the empty.
 func text(what string) kind[string] {
-	return scalar(what, schema{"type": "string", "minLength": 1}, func(text string) (string, string) {
-		if text == "" {
-			return "", "is empty"
-		}
-		return text, ""
-	}, func(value string) any { return value })
+	return kind[string]{
+		schema: func(mode) schema { return schema{"type": "string", "minLength": 1} },
+		decode: func(s spot, n *node, into *string) {
+			if !s.wantsText(n, what) {
+				return
+			}
+			if n.text == "" {
+				s.wrong(s.at(n), "is empty", "write "+what+", or remove the line")
+				return
+			}
+			*into = n.text
+		},
+		lines: func(value *string, tell emit) {
+			if *value != "" {
+				tell("", *value)
+			}
+		},
+	}
 }
 
 // filePath is the path of a file; a relative one is relative to the config file.
@@ -76,6 +89,7 @@ func word[T ~string](known ...T) kind[T] {
 			}
 			if !slices.Contains(names, n.text) {
 				s.wrong(s.at(n), strconv.Quote(n.text)+" is unknown here", suggest(n.text, names))
+				*into = "" // no word at all, so that no rule takes it for the default
 				return
 			}
 			*into = T(n.text)
@@ -114,6 +128,9 @@ func percentage() kind[float64] {
 // integer is a whole number from least to most.
 func integer(least, most int) kind[int] {
 	what := "a whole number from " + itoa(least) + " to " + itoa(most)
+	if most == noLimit {
+		what = "a whole number of at least " + itoa(least)
+	}
 	return kind[int]{
 		schema: func(mode) schema { return schema{"type": "integer", "minimum": least, "maximum": most} },
 		decode: func(s spot, n *node, into *int) {
@@ -137,6 +154,10 @@ func share() kind[float64] {
 	return kind[float64]{
 		schema: func(mode) schema { return schema{"type": "number", "minimum": 0, "maximum": 100} },
 		decode: func(s spot, n *node, into *float64) {
+			if number, ok := strings.CutSuffix(n.text, "%"); ok && n.shape == shapeText {
+				s.wrong(s.at(n), "wants "+what+", without the sign", "write "+strings.TrimSpace(number))
+				return
+			}
 			if !s.wants(n, shapeNumber, what) {
 				return
 			}

@@ -3,7 +3,6 @@ package config
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -105,9 +104,10 @@ func mapLines() kind[[]MapLine] {
 			for _, l := range *value {
 				switch {
 				case l.Drop:
-					tell("."+l.Path.Value, dropped)
+					tell("."+l.Path.Value, nil)
 				case l.When != WhenAlways:
-					tell("."+l.Path.Value, strconv.Quote(l.Expr.Value)+" when "+string(l.When))
+					tell("."+l.Path.Value+".value", l.Expr.Value)
+					tell("."+l.Path.Value+".when", string(l.When))
 				default:
 					tell("."+l.Path.Value, l.Expr.Value)
 				}
@@ -115,9 +115,6 @@ func mapLines() kind[[]MapLine] {
 		},
 	}
 }
-
-// dropped is what a map line holds that takes a line away.
-const dropped = "(dropped)"
 
 // overTable describes the lines of a job that one of its targets may change.
 var overTable = table[To]{fields: []field[To]{
@@ -173,6 +170,8 @@ func decodeTo(s spot, n *node, j *Job) {
 			laid := spot{w: s.w, path: join(s.path, e.key), over: strings.TrimSuffix(s.path, ".to"), line: e.line, column: e.column}
 			s.w.places[laid.path] = laid.key()
 			overTable.decode(laid, e.value, &to)
+		case item.shape == shapeBroken:
+			continue
 		default:
 			s.wrong(at.at(item), "wants the name of a target, or one name with the lines laid over this job's", "as in - ringcentral: {users: {…}}")
 			continue

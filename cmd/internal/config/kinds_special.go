@@ -143,9 +143,10 @@ func secret() kind[Secret] {
 		},
 		decode: decodeSecret,
 		lines: func(value *Secret, tell emit) {
-			if value.Given() {
-				tell("", redacted+" from "+value.Where())
+			if value.plain != nil {
+				tell("", redacted)
 			}
+			secretTable.kind().lines(&where{value.file, value.env, value.credential}, tell)
 		},
 	}
 }

@@ -19,6 +19,7 @@ const (
 	shapeNull    shape = "empty"
 	shapeList    shape = "a list"
 	shapeMapping shape = "a mapping"
+	shapeBroken  shape = "broken" // reported already
 )
 
 // node is a YAML value with its place, with anchors, aliases and merges resolved.
@@ -28,6 +29,7 @@ type node struct {
 	items        []*node
 	entries      []entry
 	line, column int
+	weight       int // see weigh
 }
 
 // entry is one line of a mapping.
@@ -35,16 +37,6 @@ type entry struct {
 	key          string
 	line, column int // of the key
 	value        *node
-}
-
-// get returns the value of key, or nil.
-func (n *node) get(key string) *node {
-	for i := range n.entries {
-		if n.entries[i].key == key {
-			return n.entries[i].value
-		}
-	}
-	return nil
 }
 
 // Limits on what aliases may blow a small file up to.
@@ -57,8 +49,18 @@ const (
 type reader struct {
 	file     string
 	anchors  map[string]*node
-	made     int
+	made     int // nodes, counted as often as aliases repeat them
 	problems Problems
+}
+
+// inside is where the reader is: under which path, and how deep.
+type inside struct {
+	path  string
+	depth int
+}
+
+func (at inside) key(name string) inside {
+	return inside{path: join(at.path, name), depth: at.depth + 1}
 }
 
 // readNodes parses a YAML text. The node is nil when the text is not YAML at all; then the problems say why.
@@ -78,10 +80,12 @@ func readNodes(file string, text []byte) (*node, Problems) {
 	if len(docs) == 0 {
 		return &node{shape: shapeMapping, line: 1, column: 1}, nil
 	}
-	root := r.node(docs[0], 0)
+	root := r.node(docs[0], inside{})
+	if r.made > maxNodes {
+		return nil, Problems{{File: file, Line: root.line, Column: root.column, Message: "aliases unfold to more than " + itoa(maxNodes) + " values", Hint: "look for anchors that hold aliases"}}
+	}
 	if len(docs) > 1 {
-		line, column := place(docs[1])
-		r.problem(line, column, "a second YAML document", "a config file is one document: remove the --- line")
+		r.problem("", docs[1], "a second YAML document", "a config file is one document: remove the --- line")
 	}
 	return root, r.problems
 }
@@ -91,15 +95,16 @@ func (r *reader) syntax(err error) {
 	var located yaml.Error
 	if errors.As(err, &located) && located.GetToken() != nil && located.GetToken().Position != nil {
 		at := located.GetToken().Position
-		r.problem(at.Line, at.Column, "not YAML: "+located.GetMessage(), "")
+		r.problems = append(r.problems, Problem{File: r.file, Line: at.Line, Column: at.Column, Message: "not YAML: " + located.GetMessage()})
 		return
 	}
 	message, _, _ := strings.Cut(err.Error(), "\n")
-	r.problem(1, 1, "not YAML: "+message, "")
+	r.problems = append(r.problems, Problem{File: r.file, Line: 1, Column: 1, Message: "not YAML: " + message})
 }
 
-func (r *reader) problem(line, column int, message, hint string) {
-	r.problems = append(r.problems, Problem{File: r.file, Line: line, Column: column, Message: message, Hint: hint})
+func (r *reader) problem(path string, at ast.Node, message, hint string) {
+	line, column := place(at)
+	r.problems = append(r.problems, Problem{File: r.file, Line: line, Column: column, Path: path, Message: message, Hint: hint})
 }
 
 // place is where a value begins: a mapping at its first key.
@@ -120,36 +125,36 @@ func place(n ast.Node) (line, column int) {
 }
 
 // node converts one value.
-func (r *reader) node(n ast.Node, depth int) *node {
+func (r *reader) node(n ast.Node, at inside) *node {
 	line, column := place(n)
 	out := &node{shape: shapeNull, line: line, column: column}
-	r.made++
-	if r.made > maxNodes || depth > maxDepth {
-		if r.made <= maxNodes+1 || depth == maxDepth+1 {
-			r.problem(line, column, "the file unfolds to too many values or too deep", "look at its anchors and aliases")
-		}
+	r.made = min(r.made+1, maxNodes+1)
+	if at.depth > maxDepth {
+		r.problem(at.path, n, "nested more than "+itoa(maxDepth)+" deep", "")
+		out.shape = shapeBroken
 		return out
 	}
 	switch v := n.(type) {
 	case *ast.MappingNode:
-		r.mapping(out, v.Values, depth)
+		r.mapping(out, v.Values, at)
 	case *ast.MappingValueNode:
-		r.mapping(out, []*ast.MappingValueNode{v}, depth)
+		r.mapping(out, []*ast.MappingValueNode{v}, at)
 	case *ast.SequenceNode:
 		out.shape = shapeList
-		for _, item := range v.Values {
-			out.items = append(out.items, r.node(item, depth+1))
+		for i, item := range v.Values {
+			out.items = append(out.items, r.node(item, inside{path: at.path + "[" + itoa(i) + "]", depth: at.depth + 1}))
 		}
 	case *ast.AnchorNode:
-		out = r.node(v.Value, depth+1)
+		out = r.node(v.Value, inside{path: at.path, depth: at.depth + 1})
 		r.anchors[v.Name.GetToken().Value] = out
 	case *ast.AliasNode:
-		return r.alias(v, out)
+		return r.alias(v, out, at)
 	case *ast.TagNode:
-		return r.tag(v, out, depth)
+		return r.tag(v, out, at)
 	default:
 		out.scalar(n)
 	}
+	out.weigh()
 	return out
 }
 
@@ -173,7 +178,7 @@ func (n *node) scalar(from ast.Node) {
 }
 
 // alias returns what the anchor of that name holds: the value with its own place.
-func (r *reader) alias(v *ast.AliasNode, otherwise *node) *node {
+func (r *reader) alias(v *ast.AliasNode, otherwise *node, at inside) *node {
 	name := v.Value.GetToken().Value
 	target, ok := r.anchors[name]
 	if !ok {
@@ -181,35 +186,37 @@ func (r *reader) alias(v *ast.AliasNode, otherwise *node) *node {
 		for known := range r.anchors {
 			names = append(names, known)
 		}
-		r.problem(otherwise.line, otherwise.column, "no anchor &"+name+" stands above this alias", suggest(name, names))
+		r.problem(at.path, v, "no anchor &"+name+" stands above this alias", suggest(name, names))
+		otherwise.shape = shapeBroken
 		return otherwise
 	}
-	r.made += target.size() - 1
+	r.made = min(r.made+target.weight, maxNodes+1)
 	return target
 }
 
-// size counts a value and all that is in it.
-func (n *node) size() int {
-	total := 1
+// weigh counts a value with all that is in it, up to the limit: behind aliases there may be more than anyone could count.
+func (n *node) weigh() {
+	n.weight = 1
 	for _, item := range n.items {
-		total += item.size()
+		n.weight = min(n.weight+item.weight, maxNodes+1)
 	}
 	for _, e := range n.entries {
-		total += e.value.size()
+		n.weight = min(n.weight+e.value.weight, maxNodes+1)
 	}
-	return total
 }
 
 // tag understands !!str, which makes text of any scalar.
-func (r *reader) tag(v *ast.TagNode, otherwise *node, depth int) *node {
-	if v.Start.Value != "!!str" || v.Value == nil {
-		r.problem(otherwise.line, otherwise.column, "the tag "+v.Start.Value+" has no meaning here", "remove it")
-		if v.Value == nil {
-			return otherwise
-		}
-		return r.node(v.Value, depth+1)
+func (r *reader) tag(v *ast.TagNode, otherwise *node, at inside) *node {
+	if v.Start.Value != "!!str" {
+		r.problem(at.path, v, "the tag "+v.Start.Value+" has no meaning here", "remove it")
+		otherwise.shape = shapeBroken
+		return otherwise
 	}
-	out := r.node(v.Value, depth+1)
+	if v.Value == nil {
+		otherwise.shape = shapeText
+		return otherwise
+	}
+	out := r.node(v.Value, inside{path: at.path, depth: at.depth + 1})
 	if out.shape == shapeNumber || out.shape == shapeBool {
 		out.shape = shapeText
 	}
@@ -217,23 +224,23 @@ func (r *reader) tag(v *ast.TagNode, otherwise *node, depth int) *node {
 }
 
 // mapping converts the lines of a mapping: merged lines after its own, since its own win.
-func (r *reader) mapping(out *node, values []*ast.MappingValueNode, depth int) {
+func (r *reader) mapping(out *node, values []*ast.MappingValueNode, at inside) {
 	out.shape = shapeMapping
 	seen := map[string]int{}
 	var merges []*node
 	for _, v := range values {
 		line, column := place(v.Key)
 		if v.Key.Type() == ast.MergeKeyType {
-			merges = append(merges, r.merged(v.Value, depth)...)
+			merges = append(merges, r.merged(v.Value, at)...)
 			continue
 		}
-		key, ok := r.key(v.Key)
-		value := r.node(v.Value, depth+1)
+		key, ok := r.key(v.Key, at)
+		value := r.node(v.Value, at.key(key))
 		if !ok {
 			continue
 		}
 		if first, twice := seen[key]; twice {
-			r.problem(line, column, "the key "+key+" stands here a second time", "first at line "+itoa(first)+": keep one of them")
+			r.problem(join(at.path, key), v.Key, "stands here a second time", "first at line "+itoa(first)+": keep one of them")
 			continue
 		}
 		seen[key] = line
@@ -250,28 +257,30 @@ func (r *reader) mapping(out *node, values []*ast.MappingValueNode, depth int) {
 }
 
 // key is the text of a mapping's key.
-func (r *reader) key(k ast.MapKeyNode) (string, bool) {
+func (r *reader) key(k ast.MapKeyNode, at inside) (string, bool) {
 	switch v := k.(type) {
 	case *ast.StringNode:
 		return v.Value, true
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
 		return v.GetToken().Value, true
 	}
-	line, column := place(k)
-	r.problem(line, column, "a key must be plain text", "")
+	r.problem(at.path, k, "a key must be plain text", "")
 	return "", false
 }
 
 // merged lists the mappings that a << line lays under its mapping.
-func (r *reader) merged(value ast.Node, depth int) []*node {
-	from := r.node(value, depth+1)
+func (r *reader) merged(value ast.Node, at inside) []*node {
+	from := r.node(value, at.key("<<"))
 	list := []*node{from}
 	if from.shape == shapeList {
 		list = from.items
 	}
 	for _, one := range list {
+		if one.shape == shapeBroken {
+			return nil
+		}
 		if one.shape != shapeMapping {
-			r.problem(from.line, from.column, "<< merges mappings, and this is "+string(one.shape), "name an anchor, as in <<: *name")
+			r.problem(at.path, value, "<< merges mappings, and this is "+string(one.shape), "name an anchor, as in <<: *name")
 			return nil
 		}
 	}

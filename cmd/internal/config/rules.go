@@ -11,9 +11,9 @@ import (
 func checkTarget(s spot, t *Target) {
 	u, err := url.Parse(t.URL)
 	switch {
-	case !s.has("url") && t.Profile != ProfileSandbox:
+	case !s.has("url") && t.Profile == ProfileRFC:
 		s.wrong(s.key(), "the key url is missing", "the base URL of the SCIM service; only the sandbox does without")
-	case !s.has("url"):
+	case !s.has("url") && t.Profile == ProfileSandbox:
 		for _, name := range []string{"auth", "tls"} {
 			if s.has(name) {
 				s.wrong(s.child(name), "an in-process sandbox has no use for "+name, "remove it, or name the url of a sandbox elsewhere")
@@ -104,14 +104,10 @@ func checkReferences(s spot, c *Config) {
 
 // refers reports a name that the file does not define.
 func (s spot) refers(to Text, what string, known []string) {
-	if to.Value == "" || slices.Contains(known, to.Value) {
-		return
+	if len(known) == 0 || to.Value == "" || slices.Contains(known, to.Value) {
+		return // that there are none at all is reported where they are missing
 	}
-	hint := suggest(to.Value, known)
-	if len(known) == 0 {
-		hint = "the file defines no " + what
-	}
-	s.wrong(to.Pos, "there is no "+what+" named "+to.Value, hint)
+	s.wrong(to.Pos, "there is no "+what+" named "+to.Value, suggest(to.Value, known))
 }
 
 // renamed reports a former name that is still in use: its state cannot have two heirs.

@@ -143,8 +143,8 @@ var bearerTable = table[Bearer]{fields: []field[Bearer]{
 }}
 
 var basicTable = table[Basic]{fields: []field[Basic]{
-	key("username", text("the name of a user"), func(b *Basic) *string { return &b.Username }, "The name.").must(),
-	key("password", secret(), func(b *Basic) *Secret { return &b.Password }, "The password.").must(),
+	key("username", text("the name of a user"), func(b *Basic) *string { return &b.Username }, "The user that logs in.").must(),
+	key("password", secret(), func(b *Basic) *Secret { return &b.Password }, "The password of the user.").must(),
 }}
 
 var tlsTable = table[TLS]{

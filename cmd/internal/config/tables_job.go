@@ -24,7 +24,7 @@ func name(what string) kind[Text] {
 	return kind[Text]{
 		schema: func(mode) schema { return schema{"type": "string", "minLength": 1} },
 		decode: func(s spot, n *node, into *Text) {
-			if s.wants(n, shapeText, "the name of "+what) {
+			if s.wantsText(n, "the name of "+what) {
 				*into = Text{Value: n.text, Pos: s.at(n)}
 			}
 		},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -91,6 +92,10 @@ func ldapURL() kind[string] {
 
 // checkLDAP looks at the servers together with how they are bound to and protected.
 func checkLDAP(s spot, l *LDAP) {
+	plain := func(u string) bool { return u == "" || strings.HasPrefix(u, "ldap://") } // "" was reported already
+	if l.TLS.StartTLS && len(l.URLs) > 0 && !slices.ContainsFunc(l.URLs, plain) {
+		s.wrong(s.child("tls.start_tls"), "start_tls is for ldap://, and no URL is one", "write ldap:// for StartTLS, or remove start_tls: ldaps:// needs none")
+	}
 	for i, raw := range l.URLs {
 		pos := s.child("urls[" + itoa(i) + "]")
 		scheme, rest, _ := strings.Cut(raw, "://")
@@ -101,8 +106,6 @@ func checkLDAP(s spot, l *LDAP) {
 		switch {
 		case scheme == "ldap" && !l.TLS.StartTLS && !isLoopback(host):
 			s.wrong(pos, "ldap:// without StartTLS would send the password in clear", "write ldaps://, or tls: {start_tls: true}")
-		case scheme == "ldaps" && l.TLS.StartTLS:
-			s.wrong(pos, "ldaps:// is protected already, and start_tls asks for it again", "write ldap:// for StartTLS, or remove start_tls")
 		case scheme != "" && scheme != "ldapi" && l.Bind.Method == MethodExternal:
 			s.wrong(pos, "method external works over ldapi:// only", "write ldapi://%2Frun%2Fslapd%2Fldapi, or bind with user and password")
 		}

@@ -62,7 +62,11 @@ func ParseDuration(text string) (time.Duration, error) {
 func FormatDuration(d time.Duration) string {
 	var b strings.Builder
 	for _, u := range durationUnits {
-		if n := d / u.size; n > 0 {
+		n := d / u.size
+		if u.name == "d" && n == 1 {
+			continue // a window of 24h is how people say it
+		}
+		if n > 0 {
 			b.WriteString(strconv.FormatInt(int64(n), 10) + u.name)
 			d -= n * u.size
 		}

@@ -293,12 +293,23 @@ func (s spot) wants(n *node, want shape, what string) bool {
 	}
 	hint := ""
 	switch {
+	case n.shape == shapeBroken:
+		return false
 	case n.shape == shapeNull:
 		s.wrong(s.key(), "has no value", "write "+what+", or remove the line")
 		return false
-	case want == shapeText && (n.shape == shapeNumber || n.shape == shapeBool):
-		hint = "write it in quotes"
+	case want == shapeList && n.shape != shapeMapping:
+		hint = "write [ and ] around it"
 	}
 	s.wrong(s.at(n), "wants "+what+", and this is "+string(n.shape), hint)
 	return false
+}
+
+// wantsText is wants for text of any kind, which YAML may have taken for something else.
+func (s spot) wantsText(n *node, what string) bool {
+	if n.shape == shapeNumber || n.shape == shapeBool {
+		s.wrong(s.at(n), "wants "+what+", and this is "+string(n.shape), "write it in quotes")
+		return false
+	}
+	return s.wants(n, shapeText, what)
 }
