@@ -84,13 +84,12 @@ func (t *Target) problem(c call, a *answer) *Error {
 	return e
 }
 
-// redirected says where an answer that was not followed leads, as far as its origin.
+// redirected says where an answer that was not followed leads, without the query.
 func (t *Target) redirected(a *answer) string {
-	to := "elsewhere"
-	if u, err := url.Parse(a.header.Get("Location")); err == nil && u.Host != "" {
-		to = origin(u)
-		if to == t.origin {
-			to = "another path there"
+	to := "nowhere"
+	if base, err := url.Parse(t.base); err == nil {
+		if u, err := base.Parse(a.header.Get("Location")); err == nil && a.header.Get("Location") != "" {
+			to = u.Scheme + "://" + u.Host + u.EscapedPath()
 		}
 	}
 	return "redirected to " + clean(to, a.hidden) + ", which is not followed"
@@ -177,9 +176,10 @@ func channelHint(err error, sent bool) string {
 		invalid x509.CertificateInvalidError
 		verify  *tls.CertificateVerificationError
 		alert   *net.OpError
+		plain   tls.RecordHeaderError
 	)
 	switch {
-	case errors.Is(err, http.ErrSchemeMismatch):
+	case errors.Is(err, http.ErrSchemeMismatch), !sent && errors.As(err, &plain):
 		return "the server does not speak TLS at this port; check the target's url"
 	case errors.As(err, &unknown):
 		return "the server's certificate is not signed by a known authority; put the authority's certificate into tls.ca_file"

@@ -143,6 +143,9 @@ func (t *Target) authorize(req *http.Request) ([]string, error) {
 		if token = strings.TrimSpace(token); token == "" {
 			return nil, errors.New("the bearer token is empty")
 		}
+		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return nil, errors.New("the bearer token holds characters that no token has; is it the right file?")
+		}
 		req.Header.Set("Authorization", "Bearer "+token)
 		return []string{token}, nil
 	case t.auth.Basic != nil:
