@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -138,6 +139,13 @@ func (l lifted) liftBrackets(src string) (lifted, error) {
 	return l, nil
 }
 
+// placeholder reads the number of what was lifted out.
+func placeholder(text, prefix string) (int, bool) {
+	digits, ok := strings.CutPrefix(text, prefix)
+	n, err := strconv.Atoi(digits)
+	return n, ok && err == nil && n >= 0
+}
+
 // ref is an attribute found in a schema. A ref without attr is a whole
 // extension.
 type ref struct {
@@ -236,8 +244,7 @@ func (b *binder) bind(e filter.Expression) (*expr, error) {
 
 func (b *binder) attribute(e *filter.AttributeExpression) (*expr, error) {
 	path := e.AttributePath
-	var n int
-	if _, err := fmt.Sscanf(path.SubAttributeName(), "in-%d", &n); err == nil && n < len(b.lifted.inner) {
+	if n, ok := placeholder(path.SubAttributeName(), "in-"); ok && n < len(b.lifted.inner) {
 		path.SubAttribute = nil
 		return b.in(path, b.lifted.inner[n])
 	}
@@ -293,8 +300,8 @@ func (b *binder) value(a *attribute, e *filter.AttributeExpression) (any, error)
 			return v, nil
 		}
 	case string:
-		var n int
-		if _, err := fmt.Sscanf(v, "#%d", &n); err != nil || a.Type == "boolean" {
+		n, ok := placeholder(v, "#")
+		if !ok || a.Type == "boolean" {
 			break
 		}
 		s := b.lifted.strings[n]

@@ -20,15 +20,8 @@ func (v *view) get(r ref) any {
 		switch r.attr.Name {
 		case "id":
 			return v.r.id
-		case "meta":
-			return map[string]any{
-				"resourceType": v.r.kind.Name, "created": stamp(v.r.created),
-				"lastModified": stamp(v.r.modified), "version": v.r.etag(),
-			}
-		case "groups":
-			return v.store.groupList(v.r, "")
-		case "members":
-			return v.store.memberList(v.r, "")
+		case "meta", "groups", "members":
+			return v.store.made(v.r, r.attr.Name, "")
 		}
 	}
 	if v.body == nil {

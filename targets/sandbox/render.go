@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -21,22 +20,13 @@ func (s *store) render(out []byte, r *resource, base string) []byte {
 	out = append(out, `",`...)
 	out = append(out, r.body[1:len(r.body)-1]...) // never empty: schemas is there
 	if groups := s.groupList(r, base); groups != nil {
-		out = append(append(out, `,"groups":`...), encode(groups)...)
+		out = appendJSON(append(out, `,"groups":`...), groups)
 	}
 	if members := s.memberList(r, base); members != nil {
-		out = append(append(out, `,"members":`...), encode(members)...)
+		out = appendJSON(append(out, `,"members":`...), members)
 	}
-	out = append(out, `,"meta":{"resourceType":"`...)
-	out = append(out, r.kind.Name...)
-	out = append(out, `","created":"`...)
-	out = append(out, stamp(r.created)...)
-	out = append(out, `","lastModified":"`...)
-	out = append(out, stamp(r.modified)...)
-	out = append(out, `","location":"`...)
-	out = append(out, r.location(base)...)
-	out = append(out, `","version":"W/\"`...)
-	out = strconv.AppendInt(out, int64(r.version), 10)
-	return append(out, `\""}}`...)
+	out = appendJSON(append(out, `,"meta":`...), s.made(r, "meta", base))
+	return append(out, '}')
 }
 
 // groupList is the groups attribute of a user, or nil.
@@ -81,106 +71,147 @@ func (s *store) member(id, base string) map[string]any {
 }
 
 // selection is what attributes and excludedAttributes leave of an answer (RFC
-// 7644 section 3.9). Names are folded to lower case; nil means everything.
-type selection struct {
-	only   []string
-	except []string
-}
+// 7644 section 3.9). Nil means everything.
+type selection struct{ only, except []pick }
+
+// pick is one name of a selection: an attribute or a part of it, or with attr
+// empty a whole extension.
+type pick struct{ ext, attr, sub string }
 
 func newSelection(attributes, excluded []string) (selection, error) {
 	if len(attributes) > 0 && len(excluded) > 0 {
 		return selection{}, refuse("invalidValue", "attributes and excludedAttributes cannot be used together")
 	}
-	return selection{only: lower(attributes), except: lower(excluded)}, nil
+	return selection{picks(attributes), picks(excluded)}, nil
 }
 
-func lower(names []string) []string {
-	var out []string
-	for _, n := range names {
-		if n = strings.ToLower(strings.TrimSpace(n)); n != "" {
-			out = append(out, n)
+func picks(names []string) []pick {
+	var all []pick
+	for _, name := range names {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
 		}
+		var p pick
+		for _, core := range []string{userURN, groupURN} {
+			name, _ = cutPrefixFold(name, core+":")
+		}
+		rest, ok := cutPrefixFold(name+":", enterpriseURN+":")
+		if ok {
+			p.ext, name = enterpriseURN, strings.TrimSuffix(rest, ":")
+		}
+		p.attr, p.sub, _ = strings.Cut(name, ".")
+		all = append(all, p)
 	}
-	return out
+	return all
+}
+
+func cutPrefixFold(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
 }
 
 func (sel selection) all() bool { return sel.only == nil && sel.except == nil }
 
-// show is render for a client that chose what it wants to see.
+func (p pick) is(ext, attr, sub string) bool {
+	return p.ext == ext && strings.EqualFold(p.attr, attr) && strings.EqualFold(p.sub, sub)
+}
+
+// keeps says whether an attribute, or a part of one, stays as a whole, and
+// whether its parts have to be asked for.
+func (sel selection) keeps(ext, attr, sub string) (whole, parts bool) {
+	named := func(p pick) bool {
+		return p.is(ext, attr, sub) || p.is(ext, attr, "") || p.is(ext, "", "") && ext != ""
+	}
+	within := func(p pick) bool { return sub == "" && p.sub != "" && p.is(ext, attr, p.sub) }
+	if sel.only != nil {
+		return slices.ContainsFunc(sel.only, named), slices.ContainsFunc(sel.only, within)
+	}
+	return !slices.ContainsFunc(sel.except, named), slices.ContainsFunc(sel.except, within)
+}
+
+// show is render for a client that chose what it wants to see. The id and the
+// schemas it always sees. The lock is held.
 func (s *store) show(out []byte, r *resource, base string, sel selection) []byte {
 	if sel.all() {
 		return s.render(out, r, base)
 	}
-	if slices.Contains(sel.except, "members") && len(r.members) > 0 {
-		bare := *r
-		bare.members = nil // spares the listing of a large group
-		r = &bare
+	full := decode(r.body)
+	for _, made := range []string{"groups", "members", "meta"} {
+		if whole, parts := sel.keeps("", made, ""); whole || parts {
+			full[made] = s.made(r, made, base) // a large group is not listed for nothing
+		}
 	}
-	m := decode(s.render(nil, r, base))
-	return append(out, encode(sel.cut(r.kind, m))...)
+	m := map[string]any{"id": r.id, "schemas": full["schemas"]}
+	for name, v := range full {
+		if ext := r.kind.extension(name); ext != nil {
+			v = sel.cutExtension(ext.ID, v.(map[string]any))
+		} else if name != "schemas" {
+			v = sel.cut("", name, v)
+		}
+		if v != nil {
+			m[name] = v
+		}
+	}
+	return appendJSON(out, m)
 }
 
-// cut removes what is not wanted. The id and the schemas always stay.
-func (sel selection) cut(t *resourceType, m map[string]any) map[string]any {
+// made returns an attribute that the server makes.
+func (s *store) made(r *resource, name, base string) any {
+	switch name {
+	case "groups":
+		return s.groupList(r, base)
+	case "members":
+		return s.memberList(r, base)
+	}
+	return map[string]any{
+		"resourceType": r.kind.Name, "created": stamp(r.created), "lastModified": stamp(r.modified),
+		"location": r.location(base), "version": r.etag(),
+	}
+}
+
+func (sel selection) cutExtension(uri string, m map[string]any) any {
 	for name, v := range m {
-		if ext := t.extension(name); ext != nil {
-			inner, _ := v.(map[string]any)
-			sel.cutObject(inner, strings.ToLower(ext.ID), ":")
-			if len(inner) == 0 {
-				delete(m, name)
-			}
-			continue
+		if v = sel.cut(uri, name, v); v == nil {
+			delete(m, name)
 		}
-		if a := t.attr(name); a != nil && a.Returned == "always" {
-			continue
-		}
-		sel.cutAttribute(m, name, []string{strings.ToLower(name), strings.ToLower(t.Core.ID + ":" + name)})
+	}
+	if len(m) == 0 {
+		return nil
 	}
 	return m
 }
 
-// cutObject cuts the attributes of an extension, whose names begin with its URI.
-func (sel selection) cutObject(m map[string]any, prefix, sep string) {
-	if slices.Contains(sel.only, prefix) {
-		return
+// cut returns what is left of an attribute's value; nil means nothing.
+func (sel selection) cut(ext, name string, v any) any {
+	whole, parts := sel.keeps(ext, name, "")
+	if whole && !parts || sel.only != nil && whole {
+		return v
 	}
-	for name := range m {
-		if slices.Contains(sel.except, prefix) {
-			delete(m, name)
-			continue
+	if !parts {
+		return nil
+	}
+	var left []any
+	for _, e := range list(v) {
+		part, ok := e.(map[string]any)
+		if !ok && whole {
+			return v // it has no parts to leave out
 		}
-		sel.cutAttribute(m, name, []string{prefix + sep + strings.ToLower(name)})
-	}
-}
-
-// cutAttribute cuts one attribute, which a client may write in several ways,
-// or its parts.
-func (sel selection) cutAttribute(m map[string]any, name string, spellings []string) {
-	named := func(list []string, suffix string) bool {
-		return slices.ContainsFunc(spellings, func(s string) bool { return slices.Contains(list, s+suffix) })
-	}
-	if named(sel.except, "") {
-		delete(m, name)
-		return
-	}
-	if named(sel.only, "") {
-		return
-	}
-	parts := list(m[name])
-	kept := slices.DeleteFunc(slices.Clone(parts), func(v any) bool {
-		part, ok := v.(map[string]any)
 		for sub := range part {
-			suffix := "." + strings.ToLower(sub)
-			if named(sel.except, suffix) || sel.only != nil && !named(sel.only, suffix) {
+			if stays, _ := sel.keeps(ext, name, sub); !stays {
 				delete(part, sub)
 			}
 		}
-		return ok && len(part) == 0 || !ok && sel.only != nil
-	})
-	switch _, many := m[name].([]any); {
-	case len(kept) == 0:
-		delete(m, name)
-	case many:
-		m[name] = kept
+		if len(part) > 0 {
+			left = append(left, part)
+		}
 	}
+	if _, many := v.([]any); many && left != nil {
+		return left
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return left[0]
 }

@@ -12,6 +12,7 @@ package sandbox
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -168,7 +169,8 @@ func (s *Server) newID() string {
 		binary.BigEndian.PutUint64(b[8:], s.rand.Uint64())
 		b[6] = b[6]&0x0f | 0x40
 		b[8] = b[8]&0x3f | 0x80
-		id := fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+		h := hex.EncodeToString(b[:])
+		id := h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 		if s.store.lookup(id) == nil {
 			return id
 		}
