@@ -161,9 +161,8 @@ func endsInNewline(f io.ReaderAt, size int64, e Encoding) (bool, error) {
 }
 
 // singleByte decodes a code page of one byte a character. It is here because
-// charmap's own decoder lets through the bytes that a code page leaves open and
-// the control characters 0x80 to 0x9F, which in a file of people mean that the
-// configured encoding is wrong.
+// charmap's own decoder writes U+FFFD for a byte that the code page leaves open,
+// which is text like any other, while here it means a wrong encoding.
 type singleByte struct {
 	transform.NopResetter
 	table [256][]byte
@@ -173,7 +172,7 @@ func newSingleByte(m *charmap.Charmap) *singleByte {
 	d := &singleByte{}
 	for i := range d.table {
 		r := m.DecodeByte(byte(i))
-		if r == utf8.RuneError || r >= 0x80 && r < 0xA0 {
+		if r == utf8.RuneError {
 			d.table[i] = []byte{invalid}
 			continue
 		}
