@@ -1,0 +1,328 @@
+package mapping
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/vm"
+
+	"scimsync/sync/resource"
+)
+
+// Compile checks and compiles a spec. All problems are reported, in the order of
+// the spec; the program is nil if there is any.
+func Compile(spec Spec) (*Program, []Problem) {
+	c := &compiler{
+		spec:  &spec,
+		names: &names{schema: spec.Schema, source: spec.Source, used: map[string]int{}},
+		p:     &Program{shape: spec.Shape},
+	}
+	if spec.Include.Expr != "" {
+		c.p.include = c.code("include", spec.Include.Expr, spec.Include.Place, wantBool)
+	}
+	c.p.from = c.instant("active_from", spec.From)
+	c.p.until = c.instant("active_until", spec.Until)
+	for _, l := range spec.Lines {
+		c.line(l)
+	}
+	c.settle()
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	c.number()
+	c.p.version = fingerprint(&spec, c.p)
+	return c.p, nil
+}
+
+type compiler struct {
+	spec     *Spec
+	names    *names
+	p        *Program
+	problems []Problem
+}
+
+func (c *compiler) problem(place, path, message, hint string) {
+	c.problems = append(c.problems, Problem{place, path, message, hint})
+}
+
+// want tells what an expression is for.
+type want uint8
+
+const (
+	wantValue want = iota
+	wantBool       // true, false or nothing, in three-valued logic
+)
+
+// code compiles one expression; nil if there is a problem.
+func (c *compiler) code(what, text, place string, use want) *code {
+	if strings.TrimSpace(text) == "" {
+		c.problem(place, what, "the expression is empty", "")
+		return nil
+	}
+	out := &code{what: what, place: place}
+	program, root, found, err := c.translate(text, out, false)
+	for _, t := range found {
+		c.problem(place, what, t.message, t.hint)
+	}
+	if len(found) == 0 && err != nil {
+		c.problem(place, what, syntax(err), c.names.unreachable(text))
+	}
+	if len(found) > 0 || err != nil {
+		return nil
+	}
+	if use == wantBool {
+		if wrong := notBool(root); wrong != "" {
+			c.problem(place, what, "is "+wrong+"; it has to be true or false", `compare it, as in status == "active"`)
+			return nil
+		}
+		out.single, out.lists = nil, nil
+		if program, _, _, err = c.translate(text, out, true); err != nil {
+			c.problem(place, what, syntax(err), "")
+			return nil
+		}
+	}
+	out.program = program
+	out.single, out.lists = distinct(out.single), distinct(out.lists)
+	return out
+}
+
+func distinct(list []int) []int {
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// translate runs the language's own compiler with our names and logic put in.
+func (c *compiler) translate(text string, out *code, nilled bool) (*vm.Program, ast.Node, []trouble, error) {
+	own := functions(nilled)
+	known := functionNames(own)
+	r := &reader{
+		names: c.names, functions: known,
+		callable: func(name string) bool { return slices.Contains(known, name) },
+		callees:  map[*ast.IdentifierNode]bool{}, locals: map[string]bool{},
+		asList: map[*ast.IdentifierNode]bool{}, fromAttr: map[*ast.IdentifierNode]string{},
+	}
+	var root ast.Node
+	program, err := expr.Compile(text,
+		expr.Env(map[string]any{}), expr.AllowUndefinedVariables(),
+		func(cfg *conf.Config) {
+			for _, name := range slices.Sorted(maps.Keys(own)) {
+				cfg.Functions[name] = own[name]
+			}
+			for name := range unsteady {
+				cfg.Disabled[name] = true
+			}
+		},
+		expr.Patch(r), expr.Patch(&writer{reader: r, code: out, nilled: nilled}),
+		expr.Patch(observer(func(n ast.Node) { root = n })),
+	)
+	return program, root, r.trouble, err
+}
+
+// observer sees every node; the last one that it sees is the root.
+type observer func(ast.Node)
+
+func (o observer) Visit(node *ast.Node) { o(*node) }
+
+// notBool says what an expression is that can never be true or false.
+func notBool(root ast.Node) string {
+	if id, isName := root.(*ast.IdentifierNode); isName && strings.HasPrefix(id.Value, "$") && !strings.HasSuffix(id.Value, " ") {
+		return "a text"
+	}
+	switch t := root.Type(); t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Int, reflect.Float64:
+		return "a number"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map:
+		return "a map"
+	}
+	return ""
+}
+
+// syntax is the language's message in one line.
+func syntax(err error) string {
+	var at *file.Error
+	if !errors.As(err, &at) {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s (%d:%d of the expression)", at.Message, at.Line, at.Column+1)
+}
+
+func (c *compiler) instant(what string, i *Instant) *instant {
+	if i == nil {
+		return nil
+	}
+	day := time.Date(2006, 1, 2, 0, 0, 0, 0, time.UTC)
+	return &instant{
+		Instant: *i,
+		code:    c.code(what, i.Expr, i.Place, wantValue),
+		whole:   day.Format(i.Layout) == day.Add(15*time.Hour+4*time.Minute+5*time.Second).Format(i.Layout),
+	}
+}
+
+// line compiles one line of the mapping.
+func (c *compiler) line(l Line) {
+	at, err := c.spec.Shape.Parse(l.Path)
+	if err == nil && at.String() == "active" {
+		c.active(l)
+		return
+	}
+	if err != nil {
+		message, hint, _ := strings.Cut(err.Error(), "; ")
+		c.problem(l.Place, l.Path, message, hint)
+	}
+	compiled := c.code(l.Path, l.Expr, l.Place, wantValue)
+	if err != nil {
+		return
+	}
+	out := line{path: at.String(), at: at, when: l.When, code: compiled, group: -1}
+	out.attr, out.leaf = c.spec.Shape.Lookup(at)
+	if compiled != nil {
+		compiled.what = out.path
+	}
+	if (out.attr.Required || out.path == "externalId") && l.When != resource.Always {
+		c.problem(l.Place, out.path, "tells who the account belongs to and is always kept up to date", "drop its `when`")
+	}
+	for _, o := range c.p.lines {
+		if clash := overlap(o, out); clash != "" {
+			c.problem(l.Place, l.Path, clash, "")
+			return
+		}
+	}
+	c.p.lines = append(c.p.lines, out)
+}
+
+// active compiles the line that says whether the account is active.
+func (c *compiler) active(l Line) {
+	switch {
+	case c.p.active != nil:
+		c.problem(l.Place, "active", "is mapped twice", "")
+	case l.When != resource.Always:
+		c.problem(l.Place, "active", "is always kept up to date", "drop its `when`")
+	default:
+		c.p.active = c.code("active", l.Expr, l.Place, wantBool)
+	}
+}
+
+// overlap says why two lines cannot stand beside each other.
+func overlap(a, b line) string {
+	if a.at.Attribute() != b.at.Attribute() {
+		return ""
+	}
+	if a.path == b.path {
+		return "is mapped twice"
+	}
+	if len(a.at.Filter) == 0 || len(b.at.Filter) == 0 {
+		if !a.attr.Multi {
+			return ""
+		}
+		return fmt.Sprintf("%s is mapped as a whole and by element; choose one", a.at.Attribute())
+	}
+	if a.at.Head() == b.at.Head() {
+		return ""
+	}
+	for _, x := range a.at.Filter {
+		for _, y := range b.at.Filter {
+			if x.Attr == y.Attr && x.Value != y.Value {
+				return ""
+			}
+		}
+	}
+	return fmt.Sprintf("may be the same element as %s", a.at.Head())
+}
+
+// settle adds what is mapped by itself, puts lines in order and binds those of one
+// element together.
+func (c *compiler) settle() {
+	has := map[string]bool{}
+	for _, l := range c.p.lines {
+		has[l.path] = true
+	}
+	for i := range c.spec.Shape.Attrs {
+		d := &c.spec.Shape.Attrs[i]
+		mentioned := slices.ContainsFunc(c.spec.Lines, func(l Line) bool { return strings.EqualFold(l.Path, d.Path()) })
+		if d.Required && !d.ReadOnly && !has[d.Path()] && !mentioned {
+			c.problem(c.spec.Include.Place, d.Path(), "is not mapped; the target makes no account without it",
+				fmt.Sprintf("add a line such as %s: email", d.Path()))
+		}
+	}
+	if attr, known := c.spec.Shape.Find("", "externalId"); known && !has["externalId"] {
+		c.p.lines = append(c.p.lines, line{path: "externalId", at: resource.Path{Attr: "externalId"}, attr: *attr, leaf: *attr, group: -1})
+	}
+	slices.SortFunc(c.p.lines, func(a, b line) int { return cmp.Compare(a.path, b.path) })
+	for i := range c.p.lines {
+		l := &c.p.lines[i]
+		if l.when == resource.Always {
+			c.p.managed = append(c.p.managed, l.path)
+		}
+		if len(l.at.Filter) > 0 {
+			l.group = c.group(l, has)
+		}
+	}
+}
+
+func (c *compiler) group(l *line, has map[string]bool) int {
+	head := l.at.Head()
+	for i := range c.p.groups {
+		if c.p.groups[i].head == head {
+			return i
+		}
+	}
+	_, hasValue := l.attr.Sub("value")
+	fixed := slices.ContainsFunc(l.at.Filter, func(eq resource.Eq) bool { return eq.Attr == "value" })
+	if hasValue && !fixed && !has[head+".value"] {
+		c.problem(l.code.at(), l.path, "is part of an element that gets no value", fmt.Sprintf("map %s.value, too", head))
+	}
+	c.p.groups = append(c.p.groups, element{head: head, hasValue: hasValue && !fixed})
+	return len(c.p.groups) - 1
+}
+
+func (c *code) at() string {
+	if c == nil {
+		return ""
+	}
+	return c.place
+}
+
+// number gives the names their final slots, in sorted order.
+func (c *compiler) number() {
+	c.p.names = slices.Sorted(maps.Keys(c.names.used))
+	slots := make([]int, len(c.p.names))
+	for i, name := range c.p.names {
+		slots[c.names.used[name]] = i
+	}
+	codes := []*code{c.p.include, c.p.active}
+	for _, i := range []*instant{c.p.from, c.p.until} {
+		if i != nil {
+			codes = append(codes, i.code)
+		}
+	}
+	for i := range c.p.lines {
+		codes = append(codes, c.p.lines[i].code)
+	}
+	for _, one := range codes {
+		if one == nil {
+			continue
+		}
+		for i, s := range one.single {
+			one.single[i] = slots[s]
+		}
+		for i, s := range one.lists {
+			one.lists[i] = slots[s]
+		}
+		slices.Sort(one.single)
+		slices.Sort(one.lists)
+	}
+}

@@ -1,0 +1,330 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/vm"
+
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// Result is what a record means for a target at a moment.
+type Result struct {
+	// In tells whether the person is to have an account. Unknown comes with Err.
+	In record.Tri
+	// Active tells whether the account is to be active; Unknown: leave it as it is.
+	// It is right also when Err is about something else, so that a leaver with a bad
+	// value can be deactivated.
+	Active record.Tri
+	Want   resource.Wanted // empty when Err is set or In is not True; Managed is shared: do not change it
+	Name   string          // displayName or userName, for humans
+	// Due is the earliest moment at which time alone changes the result; zero: never.
+	Due time.Time
+	// Err says why the person cannot be mapped: path, place, reason, no values. The
+	// person is parked and keeps the account.
+	Err error
+}
+
+// Mapper maps records, one at a time: it is not for concurrent use.
+type Mapper struct {
+	p      *Program
+	vm     vm.VM
+	env    map[string]any
+	single []string // by slot: the variable's name in the environment, "" if not used
+	list   []string
+	at     []int // by slot: where the attribute stood in the last record
+	count  []int // by slot: how many values this record has; -1: the source did not give it
+	values []any // by line
+	dead   []bool
+	due    time.Time
+	now    time.Time
+	// expires is when account_enabled turns false; zero: never, or it is already.
+	expires time.Time
+}
+
+// Mapper makes a mapper with a machine of its own.
+func (p *Program) Mapper() *Mapper {
+	n := len(p.names)
+	m := &Mapper{p: p, env: map[string]any{}, single: make([]string, n), list: make([]string, n), at: make([]int, n),
+		count: make([]int, n), values: make([]any, len(p.lines)), dead: make([]bool, len(p.groups))}
+	for _, c := range p.codes() {
+		for _, s := range c.single {
+			m.single[s] = "$" + p.names[s]
+		}
+		for _, s := range c.lists {
+			m.list[s] = "@" + p.names[s]
+		}
+	}
+	return m
+}
+
+// codes lists all expressions of a program.
+func (p *Program) codes() []*code {
+	var list []*code
+	add := func(c *code) {
+		if c != nil {
+			list = append(list, c)
+		}
+	}
+	add(p.include)
+	add(p.active)
+	for _, i := range []*instant{p.from, p.until} {
+		if i != nil {
+			add(i.code)
+		}
+	}
+	for i := range p.lines {
+		add(p.lines[i].code)
+	}
+	return list
+}
+
+// Map gives what the record means at a moment.
+func (m *Mapper) Map(r *record.Record, at time.Time) Result {
+	m.load(r, at)
+	res := Result{}
+	res.In, res.Err = m.include()
+	if res.In != record.True {
+		return m.done(res)
+	}
+	early, err := m.early()
+	if err != nil {
+		res.In, res.Err = record.Unknown, err
+		return m.done(res)
+	}
+	if early && !m.p.from.Inactive {
+		res.In = record.False
+		return m.done(res)
+	}
+	if res.Active, res.Err = m.active(early); res.Err != nil {
+		res.Active = record.Unknown
+	}
+	want, name, err := m.want(r)
+	res.Name = name
+	if res.Err == nil {
+		res.Err = err
+	}
+	if res.Err == nil {
+		res.Want = want
+	}
+	return m.done(res)
+}
+
+func (m *Mapper) done(res Result) Result {
+	res.Due = m.due
+	return res
+}
+
+// load puts a record's values where expressions find them.
+func (m *Mapper) load(r *record.Record, at time.Time) {
+	m.now, m.due, m.expires = at, time.Time{}, time.Time{}
+	for slot, name := range m.p.names {
+		values, given := m.find(r, slot, name)
+		values = present(values)
+		m.count[slot] = len(values)
+		if !given {
+			m.count[slot] = -1
+		}
+		if key := m.single[slot]; key != "" {
+			m.env[key] = nil
+			if len(values) > 0 {
+				m.env[key] = values[0]
+			}
+		}
+		if key := m.list[slot]; key != "" {
+			m.env[key] = sortedValues(values)
+		}
+	}
+	m.env["$dn "] = nil
+	if r.DN != "" {
+		m.env["$dn "] = r.DN
+	}
+	m.env["$account_enabled "] = m.enabled(r)
+}
+
+// present leaves out empty texts, which are no values. The record stays as it is.
+func present(values []string) []string {
+	if !slices.Contains(values, "") {
+		return values
+	}
+	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
+}
+
+// enabled is account_enabled: the source's rule, and its expiry.
+func (m *Mapper) enabled(r *record.Record) any {
+	if r.Enabled == record.False || !r.Expires.IsZero() && !m.now.Before(r.Expires) {
+		return false
+	}
+	m.expires = r.Expires
+	if r.Enabled == record.Unknown {
+		return nil
+	}
+	return true
+}
+
+// find gives the values of an attribute. Records of one source have it in the same
+// place time after time.
+func (m *Mapper) find(r *record.Record, slot int, name string) ([]string, bool) {
+	if i := m.at[slot]; i < len(r.Attrs) && r.Attrs[i].Name == name {
+		return r.Attrs[i].Values, true
+	}
+	for i := range r.Attrs {
+		if r.Attrs[i].Name == name {
+			m.at[slot] = i
+			return r.Attrs[i].Values, true
+		}
+	}
+	return nil, false
+}
+
+// soon notes a moment at which the result changes.
+func (m *Mapper) soon(at time.Time) {
+	if at.After(m.now) && (m.due.IsZero() || at.Before(m.due)) {
+		m.due = at
+	}
+}
+
+func (m *Mapper) include() (record.Tri, error) {
+	if m.p.include == nil {
+		return record.True, nil
+	}
+	in, err := m.truth(m.p.include)
+	if err == nil && in == record.Unknown {
+		err = m.wrong(m.p.include, "cannot tell: "+m.absent(m.p.include))
+	}
+	return in, err
+}
+
+// active judges the account: the end first, since nothing else counts after it.
+func (m *Mapper) active(early bool) (record.Tri, error) {
+	over, err := m.over()
+	switch {
+	case err != nil:
+		return record.Unknown, err
+	case over || early:
+		return record.False, nil
+	case m.p.active != nil:
+		return m.truth(m.p.active)
+	}
+	m.soon(m.expires)
+	return tri(m.env["$account_enabled "])
+}
+
+func tri(v any) (record.Tri, error) {
+	switch v {
+	case nil:
+		return record.Unknown, nil
+	case true:
+		return record.True, nil
+	case false:
+		return record.False, nil
+	}
+	return record.Unknown, say("is %s; it has to be true or false", kind(v))
+}
+
+// truth runs a three-valued expression.
+func (m *Mapper) truth(c *code) (record.Tri, error) {
+	v, err := m.run(c)
+	if err != nil {
+		return record.Unknown, err
+	}
+	t, err := tri(v)
+	if err != nil {
+		return t, m.wrong(c, err.Error())
+	}
+	return t, nil
+}
+
+// run computes one expression.
+func (m *Mapper) run(c *code) (any, error) {
+	for _, s := range c.single {
+		if m.count[s] > 1 {
+			return nil, m.wrong(c, fmt.Sprintf("%s has %d values; use values(…), first(…) or join(…)", m.p.names[s], m.count[s]))
+		}
+		if m.count[s] < 0 {
+			return nil, m.wrong(c, "the source did not read "+m.p.names[s])
+		}
+	}
+	for _, s := range c.lists {
+		if m.count[s] < 0 {
+			return nil, m.wrong(c, "the source did not read "+m.p.names[s])
+		}
+	}
+	if c.enabled {
+		m.soon(m.expires)
+	}
+	v, err := m.vm.Run(c.program, m.env)
+	if err != nil {
+		return nil, m.wrong(c, m.explain(c, err))
+	}
+	return v, nil
+}
+
+// wrong is an error of one person at one line.
+func (m *Mapper) wrong(c *code, reason string) error {
+	return fmt.Errorf("%s (%s): %s", c.what, c.place, reason)
+}
+
+// typesOnly are messages of the language that name types and no values.
+var typesOnly = regexp.MustCompile(`^(invalid operation: [\w.<>{}\[\] ]+ (\+|-|\*|/|%|\*\*|<|>|<=|>=) [\w.<>{}\[\] ]+|memory budget exceeded|index out of range: -?\d+ \(array length is \d+\))$`)
+
+// explain says what went wrong without showing a value.
+func (m *Mapper) explain(c *code, err error) string {
+	text := "cannot be computed"
+	var own *said
+	var at *file.Error
+	message := err.Error()
+	if errors.As(err, &at) {
+		message = at.Message
+	}
+	switch {
+	case errors.As(err, &own):
+		text = own.text
+	case typesOnly.MatchString(message):
+		text = words4types.Replace(message)
+	case strings.HasPrefix(message, "interface conversion"):
+		text = "a value is of the wrong kind"
+	}
+	missing := strings.Contains(text, "got no value") || strings.Contains(message, "nil")
+	if absent := m.absent(c); missing && absent != "" {
+		text += "; " + absent
+	}
+	if at != nil && own == nil {
+		text += fmt.Sprintf(" (%d:%d of the expression)", at.Line, at.Column+1)
+	}
+	return text
+}
+
+// words4types puts the admin's words in the place of Go's.
+var words4types = strings.NewReplacer("<nil>", "nothing", "string", "text", "interface {}", "value", "float64", "number", "int", "number",
+	"[]value", "list", "invalid operation: ", "cannot compute ")
+
+// absent names the variables of an expression that have no value.
+func (m *Mapper) absent(c *code) string {
+	var list []string
+	for _, s := range c.single {
+		if m.count[s] == 0 {
+			list = append(list, m.p.names[s])
+		}
+	}
+	if c.enabled && m.env["$account_enabled "] == nil {
+		list = append(list, "account_enabled")
+	}
+	if c.dn && m.env["$dn "] == nil {
+		list = append(list, "dn")
+	}
+	switch len(list) {
+	case 0:
+		return "it compares something that has no value"
+	case 1:
+		return fmt.Sprintf("%s has no value; default(%s, …) gives it one", list[0], plain(list[0]))
+	}
+	return fmt.Sprintf("%s have no value; default(…, …) gives them one", strings.Join(list, " and "))
+}

@@ -1,0 +1,273 @@
+package mapping
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// sortedValues gives all values of an attribute as a list for expressions, sorted,
+// since a directory has no order of its own.
+func sortedValues(values []string) []any {
+	list := make([]any, 0, len(values))
+	for _, v := range slices.Sorted(slices.Values(values)) {
+		list = append(list, v)
+	}
+	return list
+}
+
+// want computes all lines and puts them together. It goes on after the first error,
+// so that a person who cannot be mapped still has a name.
+func (m *Mapper) want(r *record.Record) (want resource.Wanted, name string, err error) {
+	for i := range m.p.lines {
+		l := &m.p.lines[i]
+		v, wrong := m.value(l, r)
+		if wrong == nil && v == nil && l.attr.Required && l.at.Sub == "" {
+			wrong = m.wrong(l.code, m.noValue(l.code))
+		}
+		if wrong != nil && err == nil {
+			err = wrong
+		}
+		m.values[i] = v
+		if s, isText := v.(string); isText && (l.path == "displayName" || l.path == "userName" && name == "") {
+			name = s
+		}
+	}
+	if err == nil {
+		err = m.elements()
+	}
+	if err != nil {
+		return resource.Wanted{}, name, err
+	}
+	want.Managed = m.p.managed
+	want.Attrs = make([]resource.Attr, 0, len(m.p.lines))
+	for i := range m.p.lines {
+		l := &m.p.lines[i]
+		if m.values[i] == nil || l.group >= 0 && m.dead[l.group] {
+			continue
+		}
+		a := resource.Attr{Path: l.path, Value: m.values[i]}
+		if l.when == resource.Always {
+			want.Attrs = append(want.Attrs, a)
+		} else {
+			want.Once = append(want.Once, resource.Once{Attr: a, When: l.when})
+		}
+	}
+	return want, name, nil
+}
+
+func (m *Mapper) noValue(c *code) string {
+	if len(c.single) > 0 {
+		return "has no value and must have one; " + m.absent(c)
+	}
+	return "has no value and must have one"
+}
+
+// elements judges the elements that are made of several lines: one without its
+// value is absent as a whole, and at most one is primary.
+func (m *Mapper) elements() error {
+	for g := range m.dead {
+		m.dead[g] = true
+	}
+	for i := range m.p.lines {
+		l := &m.p.lines[i]
+		if l.group < 0 || m.values[i] == nil {
+			continue
+		}
+		if l.at.Sub == "value" || !m.p.groups[l.group].hasValue && l.at.Sub != "primary" {
+			m.dead[l.group] = false
+		}
+	}
+	primary := ""
+	for i := range m.p.lines {
+		l := &m.p.lines[i]
+		if l.group < 0 || l.at.Sub != "primary" || m.dead[l.group] || m.values[i] == nil {
+			continue
+		}
+		if primary == l.at.Attribute() {
+			return m.wrong(l.code, "a second element is primary")
+		}
+		primary = l.at.Attribute()
+	}
+	return nil
+}
+
+// value computes one line in canonical form; nil: no value.
+func (m *Mapper) value(l *line, r *record.Record) (any, error) {
+	if l.code == nil {
+		return strings.Clone(r.ID), nil
+	}
+	v, err := m.run(l.code)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	if l.attr.Multi && l.at.Sub == "" {
+		v, err = listOf(&l.attr, v)
+	} else {
+		v, err = single(&l.leaf, v)
+	}
+	if err != nil {
+		return nil, m.wrong(l.code, err.Error())
+	}
+	if l.at.Sub == "primary" && v == false {
+		return nil, nil // absent means the same (RFC 7643 section 2.4)
+	}
+	return v, nil
+}
+
+// single gives a value in the form of its attribute's type.
+func single(d *resource.Definition, v any) (any, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return text(d, v)
+	case bool:
+		if d.Type == resource.Boolean {
+			return v, nil
+		}
+	case int:
+		return number(d, strconv.Itoa(v))
+	case float64:
+		return number(d, strconv.FormatFloat(v, 'f', -1, 64))
+	case time.Time:
+		if d.Type != resource.Boolean && d.Type != resource.Integer && d.Type != resource.Decimal {
+			return v.UTC().Format(time.RFC3339Nano), nil
+		}
+	}
+	return nil, say("is %s; it has to be %s", kind(v), due(d.Type))
+}
+
+// due names what an attribute of a type takes.
+func due(t resource.Type) string {
+	switch t {
+	case resource.Boolean:
+		return "true or false"
+	case resource.Integer:
+		return "a whole number"
+	case resource.Decimal:
+		return "a number"
+	}
+	return "a text"
+}
+
+func text(d *resource.Definition, s string) (any, error) {
+	if s == "" {
+		return nil, nil
+	}
+	if !utf8.ValidString(s) {
+		return nil, say("is not valid UTF-8")
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < 0x20 && c != '\t' && c != '\n' && c != '\r' {
+			return nil, say("holds the control character U+%04X", c)
+		}
+	}
+	switch d.Type {
+	case resource.Boolean, resource.Integer, resource.Decimal:
+		return nil, say("is a text; it has to be %s", due(d.Type))
+	case resource.DateTime:
+		v, err := d.Canonical(s)
+		if err != nil {
+			return nil, say("%v", err)
+		}
+		return v, nil
+	}
+	return strings.Clone(s), nil
+}
+
+func number(d *resource.Definition, s string) (any, error) {
+	switch d.Type {
+	case resource.Boolean, resource.DateTime:
+		return nil, say("is a number; it has to be %s", due(d.Type))
+	case resource.Integer, resource.Decimal:
+		v, err := d.Canonical(s)
+		if err != nil {
+			return nil, say("%v", err)
+		}
+		return v, nil
+	}
+	return s, nil
+}
+
+// listOf gives a whole multi-valued attribute. Of elements with one identity the
+// first counts; the first element is primary if no line says which one is.
+func listOf(d *resource.Definition, v any) (any, error) {
+	raw := reflect.ValueOf(v)
+	if raw.Kind() != reflect.Slice {
+		return nil, say("is %s; it has to be a list, as in [mail]", kind(v))
+	}
+	var list []resource.Element
+	seen := map[string]bool{}
+	said, primary := false, 0 // whether primary is mapped, and how many are
+	for i := range raw.Len() {
+		e, mapped, err := elementOf(d, raw.Index(i).Interface())
+		if err != nil {
+			return nil, say("element %d %v", i+1, err)
+		}
+		if len(e) == 0 || seen[d.Identity(e)] {
+			continue
+		}
+		seen[d.Identity(e)] = true
+		said = said || mapped
+		if e["primary"] == true {
+			primary++
+		}
+		list = append(list, e)
+	}
+	switch _, can := d.Sub("primary"); {
+	case len(list) == 0:
+		return nil, nil
+	case primary > 1:
+		return nil, say("has %d primary elements; one can be", primary)
+	case can && !said:
+		list[0]["primary"] = true
+	}
+	return resource.Sorted(list), nil
+}
+
+// elementOf makes one element of a text or a map; empty: there is none.
+func elementOf(d *resource.Definition, v any) (e resource.Element, primary bool, err error) {
+	e = resource.Element{}
+	parts, isMap := v.(map[string]any)
+	if !isMap {
+		value := &resource.Definition{Name: "value", Type: d.Type}
+		if d.Type == resource.Complex {
+			known := false
+			if value, known = d.Sub("value"); !known {
+				return nil, false, say(`is %s; it has to be a map, as in {"type": "work", …}`, kind(v))
+			}
+		}
+		one, err := single(value, v)
+		if one != nil {
+			e["value"] = one
+		}
+		return e, false, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		sub, known := d.Sub(name)
+		if !known || sub.ReadOnly {
+			return nil, false, say("has the part %s, which %s has not", name, d.Path())
+		}
+		one, err := single(sub, parts[name])
+		if err != nil {
+			return nil, false, fmt.Errorf("%s %w", sub.Name, err)
+		}
+		primary = primary || sub.Name == "primary"
+		if one != nil && (sub.Name != "primary" || one != false) {
+			e[sub.Name] = one
+		}
+	}
+	if _, has := d.Sub("value"); has && e["value"] == nil {
+		return nil, false, nil
+	}
+	return e, primary, nil
+}
