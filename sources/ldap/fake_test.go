@@ -24,6 +24,7 @@ type fake struct {
 	l    net.Listener
 	root []string // pairs of the rootDSE
 
+	schema []string // attributeTypes of cn=schema
 	people int
 	attrs  func(i int) []string // pairs of person i, from 1
 
@@ -241,6 +242,14 @@ func (f *fake) search(c *fakeConn, s fakeSearch) {
 	switch {
 	case s.scope == 0 && s.base == "":
 		c.entry(s.id, "", root...)
+		c.done(s.id, 0, "")
+		return
+	case s.scope == 0 && s.base == "cn=schema":
+		var pairs []string
+		for _, d := range f.schema {
+			pairs = append(pairs, "attributeTypes", d)
+		}
+		c.entry(s.id, s.base, pairs...)
 		c.done(s.id, 0, "")
 		return
 	case s.scope == 0 && len(s.attrs) == 1 && strings.Contains(s.attrs[0], ";range="):
