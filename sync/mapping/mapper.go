@@ -135,7 +135,7 @@ func (m *Mapper) load(r *record.Record, at time.Time) {
 		if key := m.single[slot]; key != "" {
 			m.env[key] = nil
 			if len(values) > 0 {
-				m.env[key] = values[0]
+				m.env[key] = strings.Clone(values[0]) // the record's memory may be used again
 			}
 		}
 		if key := m.list[slot]; key != "" {
@@ -144,7 +144,7 @@ func (m *Mapper) load(r *record.Record, at time.Time) {
 	}
 	m.env["$dn "] = nil
 	if r.DN != "" {
-		m.env["$dn "] = r.DN
+		m.env["$dn "] = strings.Clone(r.DN)
 	}
 	m.env["$account_enabled "] = m.enabled(r)
 }

@@ -18,8 +18,12 @@ import (
 // since a directory has no order of its own.
 func sortedValues(values []string) []any {
 	list := make([]any, 0, len(values))
-	for _, v := range slices.Sorted(slices.Values(values)) {
-		list = append(list, v)
+	if len(values) > 1 {
+		values = slices.Clone(values)
+		slices.Sort(values)
+	}
+	for _, v := range values {
+		list = append(list, strings.Clone(v))
 	}
 	return list
 }
@@ -124,12 +128,18 @@ func (m *Mapper) value(l *line, r *record.Record) (any, error) {
 }
 
 // single gives a value in the form of its attribute's type.
-func single(d *resource.Definition, v any) (any, error) {
-	switch v := v.(type) {
+func single(d *resource.Definition, raw any) (any, error) {
+	switch v := raw.(type) {
 	case nil:
 		return nil, nil
 	case string:
-		return text(d, v)
+		if err := text(d, v); err != nil || v == "" {
+			return nil, err
+		}
+		if d.Type == resource.DateTime {
+			return canonical(d, v)
+		}
+		return raw, nil
 	case bool:
 		if d.Type == resource.Boolean {
 			return v, nil
@@ -143,7 +153,7 @@ func single(d *resource.Definition, v any) (any, error) {
 			return v.UTC().Format(time.RFC3339Nano), nil
 		}
 	}
-	return nil, say("is %s; it has to be %s", kind(v), due(d.Type))
+	return nil, say("is %s; it has to be %s", kind(raw), due(d.Type))
 }
 
 // due names what an attribute of a type takes.
@@ -159,29 +169,23 @@ func due(t resource.Type) string {
 	return "a text"
 }
 
-func text(d *resource.Definition, s string) (any, error) {
-	if s == "" {
-		return nil, nil
-	}
+// text refuses what no attribute, or not this one, can take (RFC 8259, SCIM's types).
+func text(d *resource.Definition, s string) error {
 	if !utf8.ValidString(s) {
-		return nil, say("is not valid UTF-8")
+		return say("is not valid UTF-8")
 	}
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < 0x20 && c != '\t' && c != '\n' && c != '\r' {
-			return nil, say("holds the control character U+%04X", c)
+			return say("holds the control character U+%04X", c)
 		}
 	}
 	switch d.Type {
 	case resource.Boolean, resource.Integer, resource.Decimal:
-		return nil, say("is a text; it has to be %s", due(d.Type))
-	case resource.DateTime:
-		v, err := d.Canonical(s)
-		if err != nil {
-			return nil, say("%v", err)
+		if s != "" {
+			return say("is a text; it has to be %s", due(d.Type))
 		}
-		return v, nil
 	}
-	return strings.Clone(s), nil
+	return nil
 }
 
 func number(d *resource.Definition, s string) (any, error) {
@@ -189,13 +193,17 @@ func number(d *resource.Definition, s string) (any, error) {
 	case resource.Boolean, resource.DateTime:
 		return nil, say("is a number; it has to be %s", due(d.Type))
 	case resource.Integer, resource.Decimal:
-		v, err := d.Canonical(s)
-		if err != nil {
-			return nil, say("%v", err)
-		}
-		return v, nil
+		return canonical(d, s)
 	}
 	return s, nil
+}
+
+func canonical(d *resource.Definition, s string) (any, error) {
+	v, err := d.Canonical(s)
+	if err != nil {
+		return nil, say("%v", err)
+	}
+	return v, nil
 }
 
 // listOf gives a whole multi-valued attribute. Of elements with one identity the
@@ -213,10 +221,11 @@ func listOf(d *resource.Definition, v any) (any, error) {
 		if err != nil {
 			return nil, say("element %d %v", i+1, err)
 		}
-		if len(e) == 0 || seen[d.Identity(e)] {
+		id := d.Identity(e)
+		if len(e) == 0 || seen[id] {
 			continue
 		}
-		seen[d.Identity(e)] = true
+		seen[id] = true
 		said = said || mapped
 		if e["primary"] == true {
 			primary++

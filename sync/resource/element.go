@@ -1,9 +1,9 @@
 package resource
 
 import (
+	"cmp"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -11,18 +11,27 @@ import (
 // rest. The order at a target means nothing (RFC 7643 section 2.4).
 func Sorted(list []Element) []Element {
 	list = slices.Clone(list)
-	sort.SliceStable(list, func(i, j int) bool { return sortKey(list[i]) < sortKey(list[j]) })
+	slices.SortStableFunc(list, func(a, b Element) int {
+		if c := cmp.Or(compareText(a, b, "type"), compareText(a, b, "value")); c != 0 {
+			return c
+		}
+		return cmp.Compare(allText(a), allText(b))
+	})
 	return list
 }
 
-func sortKey(e Element) string {
-	typ, _ := e["type"].(string)
-	val, _ := e["value"].(string)
+func compareText(a, b Element, name string) int {
+	s, _ := a[name].(string)
+	t, _ := b[name].(string)
+	return cmp.Compare(s, t)
+}
+
+func allText(e Element) string {
 	var b strings.Builder
-	b.WriteString(typ + "\x00" + val)
 	for _, name := range slices.Sorted(maps.Keys(e)) {
-		b.WriteString("\x00" + name + "\x00")
+		b.WriteString(name + "\x00")
 		b.Write(literal(e[name]))
+		b.WriteByte(0)
 	}
 	return b.String()
 }
@@ -33,17 +42,21 @@ func sortKey(e Element) string {
 func (d *Definition) Identity(e Element) string {
 	var b strings.Builder
 	for _, name := range identityNames(e) {
-		v := literal(e[name])
-		b.WriteString(name + "\x00")
-		if d.sub(name).CaseExact {
-			b.Write(v)
-		} else {
-			b.WriteString(fold(string(v)))
+		v, isText := e[name].(string)
+		if !isText {
+			v = string(literal(e[name]))
+		} else if sub, known := d.Sub(name); known && !sub.CaseExact {
+			v = fold(v)
 		}
+		b.WriteString(name)
+		b.WriteByte(0)
+		b.WriteString(v)
 		b.WriteByte(0)
 	}
 	return b.String()
 }
+
+var typeAndValue = []string{"type", "value"}
 
 // identityNames lists the sub-attributes that make the identity, sorted, type first.
 func identityNames(e Element) []string {
@@ -51,9 +64,9 @@ func identityNames(e Element) []string {
 	_, hasValue := e["value"]
 	switch {
 	case hasValue && hasType:
-		return []string{"type", "value"}
+		return typeAndValue
 	case hasValue:
-		return []string{"value"}
+		return typeAndValue[1:]
 	}
 	names := make([]string, 0, len(e))
 	if hasType {

@@ -53,12 +53,12 @@ func (d *Definition) Sub(name string) (*Definition, bool) {
 	return nil, false
 }
 
-// sub is Sub with a plain string for a sub-attribute that is not known.
+// sub is Sub with a plain, case-exact string for a sub-attribute that is not known.
 func (d *Definition) sub(name string) *Definition {
 	if s, known := d.Sub(name); known {
 		return s
 	}
-	return &Definition{Name: name, Type: String}
+	return &Definition{Name: name, Type: String, CaseExact: true}
 }
 
 // Shape is what a target can hold, as plain data: its attributes, and what of
