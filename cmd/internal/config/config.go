@@ -212,5 +212,5 @@ func (r Rate) PerSecond() float64 {
 type Protect struct {
 	UserNames []string // globs as in path.Match
 	IDs       []string // ids the service provider gave
-	File      string   // absolute; or ""
+	File      string   // absolute, one userName, glob or id:ID per line; or ""
 }

@@ -3,14 +3,12 @@ package config
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // DateFormat is how a source writes a date: the tokens YYYY, MM, DD, HH, mm and ss, and literal punctuation between them.
 type DateFormat struct {
 	Text   string // as in the file: "YYYY-MM-DD"
 	Layout string // for time.ParseInLocation
-	Clock  bool   // it has hours: a value is a moment, not a whole day
 }
 
 // dateTokens are the tokens of a DateFormat with what they are in a Go layout.
@@ -47,7 +45,7 @@ func ParseDateFormat(text string) (DateFormat, error) {
 			return DateFormat{}, fmt.Errorf("%q lacks %s", text, must.token)
 		}
 	}
-	return DateFormat{Text: text, Layout: layout.String(), Clock: seen["HH"]}, nil
+	return DateFormat{Text: text, Layout: layout.String()}, nil
 }
 
 // nextDateToken cuts the token or literal at the start of text; layout is "" for a literal, both are for neither.
@@ -61,13 +59,4 @@ func nextDateToken(text string) (token, layout string) {
 		return text[:1], ""
 	}
 	return "", ""
-}
-
-// Parse reads a date of this format, as a moment in zone.
-func (f DateFormat) Parse(value string, zone *time.Location) (time.Time, error) {
-	t, err := time.ParseInLocation(f.Layout, value, zone)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is not a date as %s", value, f.Text)
-	}
-	return t, nil
 }

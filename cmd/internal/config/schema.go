@@ -19,5 +19,5 @@ func Schema() []byte {
 	if err := encoder.Encode(out); err != nil {
 		panic("the tables of config hold what JSON cannot: " + err.Error()) // a mistake in a table; every test would see it
 	}
-	return b.Bytes()
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

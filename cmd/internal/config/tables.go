@@ -184,7 +184,7 @@ var protectTable = table[Protect]{
 	fields: []field[Protect]{
 		key("userName", list(text("a userName or a glob"), inBrackets), func(p *Protect) *[]string { return &p.UserNames }, "Accounts by userName; globs such as svc-* are allowed."),
 		key("id", list(literal(), inBrackets), func(p *Protect) *[]string { return &p.IDs }, "Accounts by the id the service provider gave them."),
-		key("file", filePath(), func(p *Protect) *string { return &p.File }, "A file with one userName or glob per line."),
+		key("file", filePath(), func(p *Protect) *string { return &p.File }, "A file with one userName or glob per line, or id:ID; # begins a comment."),
 	},
 	check: func(s spot, p *Protect) {
 		for i, glob := range p.UserNames {
