@@ -4,8 +4,8 @@
 package plan
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"scimsync/sync/record"
@@ -27,6 +27,8 @@ const (
 
 // Actions lists all actions in the order in which they are carried out.
 var Actions = []Action{Deactivate, Update, Adopt, Reactivate, Create, Delete}
+
+func (a Action) known() bool { return slices.Contains(Actions, a) }
 
 // Phase is the place of an action in the order of a run: a lower phase is carried
 // out first. Update and adopt share one.
@@ -66,47 +68,47 @@ const (
 
 // Change is one change to one account: before, after and the operations together.
 type Change struct {
-	Action   Action         `json:"action"`
-	Kind     string         `json:"kind"`
-	Key      record.Key     `json:"-"`
-	Name     string         `json:"name"`
-	RemoteID string         `json:"remote_id,omitempty"`
-	Before   map[string]any `json:"before,omitempty"`
-	After    map[string]any `json:"after,omitempty"`
-	Ops      []resource.Op  `json:"ops,omitempty"`
-	Cause    Cause          `json:"cause"`
-	Held     bool           `json:"held,omitempty"`
+	Action   Action
+	Kind     string
+	Key      record.Key
+	Name     string
+	RemoteID string
+	Before   map[string]any
+	After    map[string]any
+	Ops      []resource.Op
+	Cause    Cause
+	Held     bool
 
 	// Round orders updates that pass a login on: a lower round is finished first.
-	Round int `json:"round,omitempty"`
+	Round int
 	// Temporary is the login an account gets for a moment so that a circle of
 	// swapped logins can be untied; this change sets it, and no other value.
-	Temporary string `json:"temporary,omitempty"`
+	Temporary string
 
 	// Want is what the target is to hold afterwards; for a create its body.
-	Want resource.Wanted `json:"-"`
+	Want resource.Wanted
 	// Left tells, for a deactivate, that the person left the source or the scope;
 	// otherwise the account is only suspended.
-	Left bool `json:"-"`
+	Left bool
 	// Mine tells, for an adopt, that the account is known to be this person's: it
 	// carries the anchor, or an intent of ours made it.
-	Mine bool `json:"-"`
+	Mine bool
 	// Rename tells that the login or the anchor changes.
-	Rename bool `json:"-"`
+	Rename bool
 	// Doubt is, for a create, when an earlier one was sent that may still arrive:
 	// look again before sending. Zero: there is no doubt.
-	Doubt time.Time `json:"-"`
+	Doubt time.Time
 	// Doubted tells that a request for this account may have arrived before.
-	Doubted bool `json:"-"`
+	Doubted bool
 	// Approved tells that a human said yes to exactly this change.
-	Approved bool `json:"-"`
+	Approved bool
 	// Again asks for the person to be looked at in the next run, whatever comes.
-	Again bool `json:"-"`
+	Again bool
 	// Due is when time alone will change the result again; zero: never.
-	Due time.Time `json:"-"`
+	Due time.Time
 	// Tries and Since tell how often, and since when, this change failed before.
-	Tries int       `json:"-"`
-	Since time.Time `json:"-"`
+	Tries int
+	Since time.Time
 }
 
 // Calls is how many requests the change needs when all goes well.
@@ -115,18 +117,6 @@ func (c *Change) Calls() int {
 		return 0
 	}
 	return 1
-}
-
-// MarshalJSON writes the contract's form, in which the key is the anchor alone.
-func (c Change) MarshalJSON() ([]byte, error) {
-	type plain Change
-	return json.Marshal(struct {
-		Action Action `json:"action"`
-		Kind   string `json:"kind"`
-		Key    string `json:"key"`
-		Source string `json:"source"`
-		plain
-	}{c.Action, c.Kind, c.Key.ID, c.Key.Source, plain(c)})
 }
 
 // String names the change in messages.

@@ -14,11 +14,11 @@ import (
 type stored struct {
 	Action    Action
 	Key       record.Key
-	Name      string         `json:",omitempty"`
-	RemoteID  string         `json:",omitempty"`
-	Before    map[string]any `json:",omitempty"`
-	After     map[string]any `json:",omitempty"`
-	Ops       []resource.Op  `json:",omitempty"`
+	Name      string        `json:",omitempty"`
+	RemoteID  string        `json:",omitempty"`
+	Before    values        `json:",omitempty"`
+	After     values        `json:",omitempty"`
+	Ops       []resource.Op `json:",omitempty"`
 	Cause     Cause
 	Held      bool   `json:",omitempty"`
 	Round     int    `json:",omitempty"`
@@ -31,6 +31,7 @@ type stored struct {
 	Rename    bool         `json:",omitempty"`
 	Doubt     time.Time    `json:",omitzero"`
 	Doubted   bool         `json:",omitempty"`
+	Approved  bool         `json:",omitempty"`
 	Again     bool         `json:",omitempty"`
 	Due       time.Time    `json:",omitzero"`
 	Tries     int          `json:",omitempty"`
@@ -45,7 +46,7 @@ type storedOnce struct {
 // Encode gives the change as bytes that Decode understands.
 func (c *Change) Encode() ([]byte, error) {
 	s := stored{c.Action, c.Key, c.Name, c.RemoteID, c.Before, c.After, c.Ops, c.Cause, c.Held, c.Round, c.Temporary,
-		c.Want.Resource, c.Want.Managed, nil, c.Left, c.Mine, c.Rename, c.Doubt, c.Doubted, c.Again, c.Due, c.Tries, c.Since}
+		c.Want.Resource, c.Want.Managed, nil, c.Left, c.Mine, c.Rename, c.Doubt, c.Doubted, c.Approved, c.Again, c.Due, c.Tries, c.Since}
 	for _, o := range c.Want.Once {
 		s.Once = append(s.Once, storedOnce{resource.Resource{Attrs: []resource.Attr{o.Attr}}, o.When})
 	}
@@ -62,7 +63,7 @@ func (c *Change) Decode(b []byte) error {
 	}
 	*c = Change{Action: s.Action, Kind: s.Key.Kind.String(), Key: s.Key, Name: s.Name, RemoteID: s.RemoteID,
 		Before: s.Before, After: s.After, Ops: s.Ops, Cause: s.Cause, Held: s.Held, Round: s.Round, Temporary: s.Temporary,
-		Left: s.Left, Mine: s.Mine, Rename: s.Rename, Doubt: s.Doubt, Doubted: s.Doubted, Again: s.Again,
+		Left: s.Left, Mine: s.Mine, Rename: s.Rename, Doubt: s.Doubt, Doubted: s.Doubted, Approved: s.Approved, Again: s.Again,
 		Due: s.Due, Tries: s.Tries, Since: s.Since}
 	c.Want = resource.Wanted{Resource: s.Resource, Managed: s.Managed}
 	for _, o := range s.Once {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -12,11 +13,21 @@ import (
 // send the same request; the reason for them, and their place in the order, do
 // not count.
 func (c *Change) Digest() string {
+	after, ops := c.After, c.Ops
+	if len(after) == 0 { // none and empty are the same: a spooled change must keep its digest
+		after = nil
+	}
+	if len(ops) == 0 {
+		ops = nil
+	}
 	// encoding/json sorts the keys of maps, so equal values give equal bytes.
-	text, err := json.Marshal([]any{"change/1", c.Action, c.Key.Kind, c.Key.Source, c.Key.ID, c.RemoteID, c.After, c.Ops, c.Temporary})
+	text, err := json.Marshal([]any{"change/1", c.Action, c.Key.Kind, c.Key.Source, c.Key.ID, c.RemoteID, after, ops, c.Temporary})
 	if err != nil { // the values are strings, booleans, numbers and lists of them
 		panic("plan: digest of " + c.String() + ": " + err.Error())
 	}
+	// encoding/json spells bytes that are no UTF-8 as \ufffd, but the rune that they
+	// are read back as, it leaves as it is.
+	text = bytes.ReplaceAll(text, []byte(`\ufffd`), []byte("\uFFFD"))
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }

@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"bufio"
+	"fmt"
+	"html/template"
+	"io"
+	"time"
+)
+
+// WriteHTML writes plans as one page for people who decide without a terminal: no
+// scripts, nothing fetched from elsewhere. The changes go out one by one, so a page
+// may be larger than memory.
+func WriteHTML(w io.Writer, plans []*Plan) error {
+	parts, err := template.New("page").Parse(pageTemplate)
+	if err != nil {
+		return fmt.Errorf("parse the page of plans: %w", err)
+	}
+	h := htmlWriter{out: bufio.NewWriterSize(w, 1<<16), parts: parts}
+	h.put("top", len(plans))
+	for _, p := range plans {
+		h.plan(p)
+	}
+	h.put("bottom", nil)
+	if h.err == nil {
+		h.err = h.out.Flush()
+	}
+	if h.err != nil {
+		return fmt.Errorf("write the page of plans: %w", h.err)
+	}
+	return nil
+}
+
+// htmlWriter fills the parts of the page in and remembers the first error.
+type htmlWriter struct {
+	out   *bufio.Writer
+	parts *template.Template
+	err   error
+}
+
+func (h *htmlWriter) put(part string, data any) {
+	if h.err == nil {
+		h.err = h.parts.ExecuteTemplate(h.out, part, data)
+	}
+}
+
+// htmlPlan is what the page says of a plan as a whole.
+type htmlPlan struct {
+	Job, Target, Source, At string
+	Totals                  string
+	Empty                   bool
+	Besides                 []string
+	Holds                   []string
+	Approve                 string
+	Digest, HeldDigest      string
+}
+
+type htmlChange struct {
+	Action      Action
+	Who         string
+	RemoteID    string
+	Held        bool
+	Remark      string
+	Why         string
+	Differences []difference
+}
+
+type htmlProblems struct {
+	Title string
+	List  []htmlProblem
+}
+
+type htmlProblem struct {
+	Who, Why, Retry string
+	New             bool
+}
+
+func (h *htmlWriter) plan(p *Plan) {
+	data := htmlPlan{Job: Safe(p.Job), Target: Safe(p.Target), Source: Safe(p.Source), Totals: p.Totals(), Empty: p.Changes() == 0,
+		Besides: p.besides(), Holds: p.holdText(), Digest: p.Digest, HeldDigest: p.HeldDigest}
+	if !p.At.IsZero() {
+		data.At = stamp(p.At)
+	}
+	if len(data.Holds) > 0 {
+		data.Approve = approveCommand(p.Job, p.Target)
+	}
+	h.put("plan", data)
+	h.changes(p)
+	h.problems("Conflicts", p.Conflicts)
+	h.problems("Parked", p.Parked)
+	h.put("planEnd", nil)
+}
+
+// changes writes one table for each action in a row.
+func (h *htmlWriter) changes(p *Plan) {
+	action := Action("")
+	err := p.Each(func(c *Change) error {
+		if c.Action != action {
+			if action != "" {
+				h.put("tableEnd", nil)
+			}
+			action = c.Action
+			h.put("table", string(action))
+		}
+		h.put("change", htmlChange{Action: c.Action, Who: who(c.Name, c.Key.ID), RemoteID: Safe(c.RemoteID), Held: c.Held,
+			Remark: c.remark(), Why: c.Cause.why(), Differences: c.differences()})
+		return h.err
+	})
+	if action != "" {
+		h.put("tableEnd", nil)
+	}
+	if h.err == nil {
+		h.err = err
+	}
+}
+
+func (h *htmlWriter) problems(title string, list []Problem) {
+	if len(list) == 0 {
+		return
+	}
+	data := htmlProblems{Title: fmt.Sprintf("%s: %s", title, number(len(list)))}
+	for _, p := range list {
+		item := htmlProblem{Who: who(p.Name, p.Key), Why: Safe(p.Why), Retry: Safe(p.Retry), New: p.New}
+		if at, err := time.Parse(time.RFC3339, p.Retry); err == nil {
+			item.Retry = stamp(at)
+		}
+		data.List = append(data.List, item)
+	}
+	h.put("problems", data)
+}

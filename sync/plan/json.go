@@ -1,0 +1,154 @@
+package plan
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"scimsync/sync/ledger"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// Format is the number of the JSON form. It rises when an older reader would get a
+// newer file wrong.
+const Format = 1
+
+// header opens the section of one plan.
+type header struct {
+	Plan   int       `json:"plan"`
+	Job    string    `json:"job"`
+	Target string    `json:"target"`
+	Base   string    `json:"base"`
+	Source string    `json:"source"`
+	At     time.Time `json:"at"`
+}
+
+// line is one change in a section.
+type line struct {
+	Action   Action        `json:"action"`
+	Kind     string        `json:"kind"`
+	Key      string        `json:"key"`
+	Source   string        `json:"source"`
+	Name     string        `json:"name"`
+	RemoteID string        `json:"remote_id"`
+	Before   values        `json:"before"`
+	After    values        `json:"after"`
+	Ops      []resource.Op `json:"ops"`
+	Cause    Cause         `json:"cause"`
+	Held     bool          `json:"held,omitempty"`
+
+	Round     int    `json:"round,omitempty"`
+	Temporary string `json:"temporary,omitempty"`
+}
+
+// footer closes a section. A section without it is cut off.
+type footer struct {
+	Summary    map[Action]int `json:"summary"`
+	Calls      int            `json:"calls"`
+	Estimate   string         `json:"estimate,omitempty"`
+	Conflicts  []Problem      `json:"conflicts"`
+	Parked     []Problem      `json:"parked"`
+	Protected  int            `json:"protected"`
+	Unclaimed  *int           `json:"unclaimed,omitempty"`
+	Notes      []string       `json:"notes"`
+	Holds      []ledger.Limit `json:"holds"`
+	Digest     string         `json:"digest"`
+	HeldDigest string         `json:"held_digest"`
+}
+
+// WriteJSON writes the plan as JSON lines: a header, each change, and a last line
+// with the summary and the digests. Plans written one after another make one file.
+// A list is never null.
+func (p *Plan) WriteJSON(w io.Writer) error {
+	buf := bufio.NewWriterSize(w, 1<<16)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(header{Format, p.Job, p.Target, p.Base, p.Source, p.At.UTC()}); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	if err := p.Each(func(c *Change) error { return enc.Encode(c.line()) }); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	last := footer{Summary: map[Action]int{}, Calls: p.Calls, Conflicts: list(p.Conflicts), Parked: list(p.Parked), Protected: p.Protected,
+		Notes: list(p.Notes), Holds: list(p.Holds), Digest: p.Digest, HeldDigest: p.HeldDigest}
+	for action, n := range p.Summary {
+		if n > 0 {
+			last.Summary[action] = n
+		}
+	}
+	if estimate := p.Estimate.Round(time.Second); estimate > 0 {
+		last.Estimate = estimate.String()
+	}
+	if p.Unclaimed >= 0 {
+		last.Unclaimed = &p.Unclaimed
+	}
+	if err := enc.Encode(last); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	if err := buf.Flush(); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	return nil
+}
+
+// list gives an empty list instead of none.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
+
+func (c *Change) line() *line {
+	l := &line{c.Action, c.Kind, c.Key.ID, c.Key.Source, c.Name, c.RemoteID, c.Before, c.After, list(c.Ops), c.Cause, c.Held, c.Round, c.Temporary}
+	if l.Before == nil {
+		l.Before = values{}
+	}
+	if l.After == nil {
+		l.After = values{}
+	}
+	return l
+}
+
+// MarshalJSON writes the change as its line in a plan, in which the key is the
+// anchor alone. What only a run needs is left out.
+func (c Change) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(c.line())
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote: enough to show the change, and to
+// compute its digest.
+func (c *Change) UnmarshalJSON(raw []byte) error {
+	var l line
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber() // a number keeps its spelling, and so its digest
+	if err := d.Decode(&l); err != nil {
+		return err
+	}
+	if !l.Action.known() {
+		return fmt.Errorf("unknown action %q", l.Action)
+	}
+	if l.Kind != record.User.String() {
+		return fmt.Errorf("unknown kind %q", l.Kind)
+	}
+	*c = Change{Action: l.Action, Kind: l.Kind, Key: record.Key{Kind: record.User, Source: l.Source, ID: l.Key}, Name: l.Name,
+		RemoteID: l.RemoteID, Before: l.Before, After: l.After, Ops: l.Ops, Cause: l.Cause, Held: l.Held, Round: l.Round, Temporary: l.Temporary}
+	return nil
+}
+
+// values are paths and their values. Read back, they have the types they had.
+type values map[string]any
+
+func (v *values) UnmarshalJSON(raw []byte) error {
+	decoded, err := resource.DecodeValues(raw)
+	*v = decoded
+	return err
+}

@@ -1,0 +1,199 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// WriteText writes the plan for a human: what changes, phase by phase, who waits and
+// why, what the guard holds and how it is released, and the totals. Whatever the
+// names and values contain, it is safe for a terminal.
+func (p *Plan) WriteText(w io.Writer, style Style) error {
+	t := &textWriter{printer: newPrinter(w, style), plan: p, seen: map[Action]int{}, phase: -1}
+	t.header()
+	if err := p.Each(t.change); err != nil && t.err == nil {
+		t.err = err
+	}
+	t.endPhase()
+	t.problems("Conflicts", p.Conflicts, fmt.Sprintf("Settle each at its source or at %s; it is looked at again when the person changes, or at the time given. "+
+		"At once: scimsync sync %s --user KEY", Safe(p.Target), shellWord(p.Job)))
+	t.problems("Parked", p.Parked, fmt.Sprintf("Nothing of theirs is lost. They are tried again by themselves, or, once put right, at once: scimsync sync %s --user KEY",
+		shellWord(p.Job)))
+	t.summary()
+	return t.close("plan")
+}
+
+// textWriter writes one plan.
+type textWriter struct {
+	*printer
+	plan  *Plan
+	phase int // the one under way; -1: none yet
+	seen  map[Action]int
+}
+
+func (t *textWriter) header() {
+	p := t.plan
+	text := fmt.Sprintf("%s at %s", Safe(p.Job), Safe(p.Target))
+	if p.Source != "" {
+		text += ", from " + Safe(p.Source)
+	}
+	if !p.At.IsZero() {
+		text += ", " + stamp(p.At)
+	}
+	t.line("%s", t.paint(bold, text))
+}
+
+// change writes one change, or folds it.
+func (t *textWriter) change(c *Change) error {
+	if phase := c.Action.Phase(); phase != t.phase {
+		t.endPhase()
+		t.phase = phase
+		t.beginPhase()
+	}
+	n := t.seen[c.Action]
+	t.seen[c.Action]++
+	if t.folds(n) {
+		return t.err
+	}
+	sign, tone := c.Action.mark()
+	held := ""
+	if c.Held {
+		held = t.paint(alarm, "[held]") + " "
+	}
+	t.line("%s %s%s%s", t.paint(tone, fmt.Sprintf("%s %-10s", sign, c.Action)), held, who(c.Name, c.Key.ID), t.paint(faint, ": "+c.Cause.why()))
+	t.differences(c, tone)
+	return t.err
+}
+
+func (t *textWriter) differences(c *Change, tone tone) {
+	if remark := c.remark(); remark != "" {
+		t.line("      %s", t.paint(faint, remark))
+	}
+	list := c.differences()
+	column := 0
+	for _, d := range list {
+		column = max(column, min(utf8.RuneCountInString(d.Path), 40))
+	}
+	most := t.valueWidth(column)
+	for _, d := range list {
+		path := fmt.Sprintf("%-*s", column, d.Path)
+		switch {
+		case d.New:
+			t.line("      %s  %s", path, t.paint(tone, cut(d.After, 2*most)))
+		case d.Again:
+			t.line("      %s  %s %s", path, cut(d.After, most), t.paint(faint, "(sent again: it may not have arrived)"))
+		default:
+			before, after := cutPair(d.Before, d.After, most)
+			t.line("      %s  %s -> %s", path, before, t.paint(tone, after))
+		}
+	}
+}
+
+// beginPhase writes the heading of a phase.
+func (t *textWriter) beginPhase() {
+	var names []string
+	n := 0
+	for _, action := range t.inPhase() {
+		names = append(names, string(action))
+		n += t.plan.Summary[action]
+	}
+	title := strings.Join(names, " and ")
+	if title != "" {
+		title = strings.ToUpper(title[:1]) + title[1:]
+	}
+	t.line("")
+	t.line("%s", t.paint(bold, fmt.Sprintf("%s: %s", title, number(n))))
+}
+
+// endPhase says what was folded.
+func (t *textWriter) endPhase() {
+	for _, action := range t.inPhase() {
+		if n := t.seen[action] - shown; n > 0 && !t.All {
+			t.line("%s", t.paint(faint, more(action, n, "--format json shows all")))
+		}
+	}
+}
+
+// inPhase lists the actions that the plan has in the phase under way.
+func (t *textWriter) inPhase() []Action {
+	var actions []Action
+	for _, action := range Actions {
+		if action.Phase() == t.phase && t.plan.Summary[action] > 0 {
+			actions = append(actions, action)
+		}
+	}
+	return actions
+}
+
+func (t *textWriter) problems(title string, list []Problem, advice string) {
+	if len(list) == 0 {
+		return
+	}
+	t.line("")
+	t.line("%s", t.paint(bold, fmt.Sprintf("%s: %s", title, number(len(list)))))
+	for i, problem := range list {
+		if t.folds(i) {
+			t.line("%s", t.paint(faint, fmt.Sprintf("… and %s more; --format json shows all", number(len(list)-i))))
+			break
+		}
+		marks := ""
+		if problem.New {
+			marks += " [new]"
+		}
+		if problem.Retry != "" {
+			marks += " [again at " + Safe(problem.Retry) + "]"
+		}
+		t.line("%s %s: %s%s", t.paint(yellow, "!"), who(problem.Name, problem.Key), Safe(problem.Why), t.paint(faint, marks))
+	}
+	t.line("  %s", advice)
+}
+
+// summary is the last thing read, so it is what counts most.
+func (t *textWriter) summary() {
+	p := t.plan
+	t.line("")
+	switch {
+	case p.Changes() > 0:
+		t.line("%s.", t.paint(bold, p.Totals()))
+	case len(p.Conflicts)+len(p.Parked) > 0:
+		t.line("%s", t.paint(bold, "Nothing to do, but for those who wait."))
+	default:
+		t.line("%s", t.paint(bold, "Nothing to do."))
+	}
+	for _, text := range p.besides() {
+		t.line("%s", text)
+	}
+	if lines := p.holdText(); len(lines) > 0 {
+		t.line("")
+		for i, text := range lines {
+			if i == 0 {
+				text = t.paint(alarm, text)
+			}
+			t.line("%s", text)
+		}
+		t.line("To release exactly this: %s", t.paint(bold, approveCommand(p.Job, p.Target)))
+	}
+}
+
+// besides lists what is left alone, and what else the reader should know.
+func (p *Plan) besides() []string {
+	var lines []string
+	if n := len(p.Conflicts); n > 0 {
+		lines = append(lines, count(n, "conflict", "conflicts")+".")
+	}
+	if n := len(p.Parked); n > 0 {
+		lines = append(lines, number(n)+" parked.")
+	}
+	if p.Protected > 0 {
+		lines = append(lines, count(p.Protected, "protected account", "protected accounts")+": left alone.")
+	}
+	if p.Unclaimed > 0 {
+		lines = append(lines, count(p.Unclaimed, "account", "accounts")+" at "+Safe(p.Target)+" that nobody claims: left alone.")
+	}
+	for _, note := range p.Notes {
+		lines = append(lines, "Note: "+strings.TrimSuffix(Safe(note), ".")+".")
+	}
+	return lines
+}

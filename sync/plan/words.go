@@ -1,0 +1,227 @@
+package plan
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"scimsync/sync/ledger"
+)
+
+// number writes 9980 as 9,980.
+func number(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// count writes "1 update" or "25 updates".
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return number(n) + " " + many
+}
+
+func (a Action) count(n int) string { return count(n, string(a), string(a)+"s") }
+
+// more says how many changes were left out, and what shows them.
+func more(action Action, n int, where string) string {
+	words := string(action)
+	if n != 1 {
+		words += "s"
+	}
+	return fmt.Sprintf("… and %s more %s; %s", number(n), Safe(words), where)
+}
+
+// remark explains a change that its values alone do not explain.
+func (c *Change) remark() string {
+	switch {
+	case c.Temporary != "":
+		return "a login for a moment, so that logins can be passed on in a circle"
+	case c.Action == Adopt && len(c.Ops) == 0:
+		return "takes over account " + Safe(c.RemoteID) + " as it is: no call"
+	case c.Action == Adopt:
+		return "takes over account " + Safe(c.RemoteID)
+	}
+	return ""
+}
+
+// stamp writes a moment for the reader.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// span writes a duration without parts that are zero: 1h, 3m36s.
+func span(d time.Duration) string {
+	s := d.Round(time.Second).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// why gives the cause of a change in words.
+func (c Cause) why() string {
+	if c.What != "" {
+		return Safe(c.What)
+	}
+	switch c.By {
+	case BySource:
+		return "changed at the source"
+	case ByConfig:
+		return "the config changed"
+	case ByTime:
+		return "a date has come"
+	case ByOperator:
+		return "an operator asked for it"
+	case ByRepair:
+		return "the account is not what it was left as"
+	}
+	return Safe(c.By)
+}
+
+// who names the person of a change or of a problem.
+func who(name, key string) string {
+	if name == "" || name == key {
+		return Safe(key)
+	}
+	return Safe(name) + " (" + Safe(key) + ")"
+}
+
+// HoldID is the short name of the hold with this digest.
+func HoldID(heldDigest string) string { return heldDigest[:min(8, len(heldDigest))] }
+
+// Totals is the plan in one line: "1 deactivate, 25 updates; 26 calls, about 3m36s
+// at this pace".
+func (p *Plan) Totals() string {
+	var parts []string
+	for _, action := range Actions {
+		if n := p.Summary[action]; n > 0 {
+			parts = append(parts, action.count(n))
+		}
+	}
+	if len(parts) == 0 {
+		return "no changes"
+	}
+	text := strings.Join(parts, ", ") + "; " + count(p.Calls, "call", "calls")
+	if p.Estimate >= time.Second {
+		text += ", about " + span(p.Estimate) + " at this pace"
+	}
+	return text
+}
+
+// limitWords say what a limit counts, for one and for many, and how that is held
+// against the live accounts.
+var limitWords = map[string][3]string{
+	LimitDeactivate: {"deactivation", "deactivations", "of"},
+	LimitDelete:     {"deletion", "deletions", "of"},
+	LimitUpdate:     {"update", "updates", "of"},
+	LimitCreate:     {"new account", "new accounts", "beside"},
+	LimitAdopt:      {"adoption of an account that is there already", "adoptions of accounts that are there already", "beside"},
+	LimitRename:     {"change of login or anchor", "changes of login or anchor", "of"},
+}
+
+// LimitText says which limit tripped, and by how much.
+func LimitText(l ledger.Limit) string {
+	name, _, _ := strings.Cut(l.Limit, ".")
+	if name == LimitFirstRun {
+		return fmt.Sprintf("%s: the first run of a job at a target waits for a human's yes: %s", LimitFirstRun, count(l.N, "change", "changes"))
+	}
+	words, known := limitWords[name]
+	if !known {
+		return fmt.Sprintf("%s: %s of %s; the limit is %s", Safe(l.Limit), number(l.N), number(l.Of), Safe(l.Max))
+	}
+	text := Safe(l.Limit) + ": " + count(l.N, words[0], words[1])
+	if l.Of > 0 {
+		text += " " + words[2] + " " + count(l.Of, "live account", "live accounts")
+	}
+	return text + "; the limit is " + Safe(l.Max)
+}
+
+// limitText adds to LimitText where the number comes from when the plan alone does
+// not explain it.
+func (p *Plan) limitText(l ledger.Limit) string {
+	text := LimitText(l)
+	name, _, _ := strings.Cut(l.Limit, ".")
+	n, counted := map[string]int{
+		LimitDeactivate: p.Summary[Deactivate],
+		LimitDelete:     p.Summary[Delete],
+		LimitUpdate:     p.Summary[Update] + p.Summary[Reactivate],
+		LimitCreate:     p.Summary[Create],
+		LimitAdopt:      p.Summary[Adopt],
+		LimitRename:     p.Summary[Update] + p.Summary[Reactivate],
+	}[name]
+	if counted && l.N > n {
+		text += " (with those sent lately, within the guard's window)"
+	}
+	return text
+}
+
+// holdText says, a line each, what is held and why; no lines: nothing is.
+func (p *Plan) holdText() []string {
+	if p.Held == 0 {
+		return nil
+	}
+	first, destructive := false, false
+	for _, l := range p.Holds {
+		name, _, _ := strings.Cut(l.Limit, ".")
+		first = first || name == LimitFirstRun
+		destructive = destructive || name == LimitDeactivate || name == LimitDelete
+	}
+	if first {
+		return p.firstRunText()
+	}
+	total := p.Changes()
+	held := "all " + count(total, "change", "changes")
+	if p.Held < total {
+		held = fmt.Sprintf("%s of %s", number(p.Held), count(total, "change", "changes"))
+	}
+	lines := []string{fmt.Sprintf("Held until a human says yes: %s (hold %s)", held, HoldID(p.HeldDigest))}
+	for _, l := range p.Holds {
+		lines = append(lines, "  "+p.limitText(l))
+	}
+	if destructive {
+		lines = append(lines, "  One such limit holds everything that takes access away.")
+	}
+	if p.Held < total {
+		lines = append(lines, "The rest does not wait.")
+	}
+	return lines
+}
+
+func (p *Plan) firstRunText() []string {
+	lines := []string{
+		fmt.Sprintf("Held: this is the first run of %s at %s, and nothing is sent before a human says yes (hold %s)", Safe(p.Job), Safe(p.Target), HoldID(p.HeldDigest)),
+		fmt.Sprintf("  It would adopt %s there already, and create %s.",
+			count(p.Summary[Adopt], "account that is", "accounts that are"), number(p.Summary[Create])),
+	}
+	if n := len(p.Conflicts); n > 0 {
+		lines = append(lines, fmt.Sprintf("  %s with another account: nothing is done for them until that is settled.",
+			count(n, "person is in conflict", "people are in conflict")))
+	}
+	if p.Unclaimed < 0 {
+		return append(lines, "  Whether accounts are there that nobody claims is not known: people were looked up one by one.")
+	}
+	return append(lines, fmt.Sprintf("  %s there that nobody claims: left alone.", count(p.Unclaimed, "account is", "accounts are")))
+}
+
+// approveCommand is the command that releases a hold.
+func approveCommand(job, target string) string {
+	return "scimsync approve " + shellWord(job) + " --target " + shellWord(target)
+}
+
+// shellWord makes a name one word of a shell's command line.
+func shellWord(s string) string {
+	plain := s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._@-", r))
+	}) < 0
+	if plain {
+		return s
+	}
+	return "'" + strings.ReplaceAll(Safe(s), "'", `'\''`) + "'"
+}
