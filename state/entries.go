@@ -13,9 +13,6 @@ import (
 	"scimsync/sync/resource"
 )
 
-// ErrOwned tells that an account belongs to another key.
-var ErrOwned = errors.New("the account belongs to somebody else")
-
 var (
 	bucketEntries = []byte("entries")
 	bucketLogins  = []byte("logins")
@@ -213,8 +210,8 @@ func flowBucket(tx *bolt.Tx, flow ledger.Flow, name []byte) (*bolt.Bucket, error
 	return b.CreateBucketIfNotExists(name)
 }
 
-// Commit implements apply.Ledger. The error for an account of another key is ErrOwned
-// and names both keys. An entry without a Job belongs to the job of the flow.
+// Commit implements apply.Ledger. The error for an account of another key is
+// ledger.ErrOwned and names both keys. An entry without a Job belongs to the job of the flow.
 func (s *State) Commit(flow ledger.Flow, outcomes []ledger.Outcome) error {
 	raw := make([][]byte, len(outcomes))
 	for i := range outcomes {
@@ -397,7 +394,7 @@ func (c *committer) finish() error {
 			return err
 		}
 		if e.Phase != ledger.Gone && e.RemoteID == claim.remote {
-			return fmt.Errorf("account %s of %s for %s: %w: %s", claim.remote, c.flow.Target, claim.key, ErrOwned, owner)
+			return fmt.Errorf("account %s of %s for %s: %w: %s", claim.remote, c.flow.Target, claim.key, ledger.ErrOwned, owner)
 		}
 	}
 	for at, n := range c.counts {

@@ -61,7 +61,9 @@ func (s schema) stamp(tx *bolt.Tx) error {
 func (s schema) bring(st *State) error {
 	var version uint32
 	err := st.db.View(func(tx *bolt.Tx) (err error) {
-		version, err = stamped(tx)
+		if version, err = stamped(tx); err == nil && version == s.version {
+			err = whole(tx)
+		}
 		return err
 	})
 	if err != nil {
@@ -90,6 +92,36 @@ func (s schema) bring(st *State) error {
 		return fmt.Errorf("migrate %s: %w; nothing was changed, a copy is at %s", st.path, err, backup)
 	}
 	return nil
+}
+
+// whole tells whether all buckets are there that are always made together, so that
+// nobody else has to ask.
+func whole(tx *bolt.Tx) error {
+	missing := func(parent *bolt.Bucket, names ...[]byte) (err error) {
+		for _, name := range names {
+			if parent.Bucket(name) == nil {
+				err = fmt.Errorf("it is damaged: %s is missing", name)
+			}
+		}
+		return err
+	}
+	for _, name := range [][]byte{bucketNames, bucketSources, bucketJobs, bucketTargets, bucketFlows} {
+		if tx.Bucket(name) == nil {
+			return fmt.Errorf("it is damaged: %s is missing", name)
+		}
+	}
+	err := missing(tx.Bucket(bucketNames), []byte(sourceNames), []byte(jobNames), []byte(targetNames))
+	if err != nil {
+		return err
+	}
+	sources, targets := tx.Bucket(bucketSources), tx.Bucket(bucketTargets)
+	return errors.Join(
+		sources.ForEachBucket(func(id []byte) error {
+			return missing(sources.Bucket(id), bucketIndex, bucketRows)
+		}),
+		targets.ForEachBucket(func(id []byte) error {
+			return missing(targets.Bucket(id), bucketEntries, bucketLogins, bucketRemotes)
+		}))
 }
 
 // stamped reads the version of a file, if it is one of ours.

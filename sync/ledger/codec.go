@@ -9,6 +9,10 @@ import (
 	"scimsync/sync/record"
 )
 
+// ErrOwned is the error of a commit whose account belongs to another key. Nothing of
+// the commit is stored.
+var ErrOwned = errors.New("the account belongs to somebody else")
+
 // rowFormat is the first byte of an encoded row. Another layout takes another number.
 const rowFormat = 1
 
