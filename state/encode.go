@@ -148,6 +148,7 @@ type storedHold struct {
 	Limits []ledger.Limit `json:"l,omitempty"`
 	At     instant        `json:"t,omitzero"`
 	Run    string         `json:"n,omitempty"`
+	No     string         `json:"x,omitempty"` // who rejected it
 }
 
 // storedLine is a line of a hold; Source is the number of the key's source.

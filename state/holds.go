@@ -66,7 +66,7 @@ func readHold(b *bolt.Bucket, flow ledger.Flow) (*ledger.Hold, error) {
 		return nil, err
 	}
 	return &ledger.Hold{ID: h.ID, Job: flow.Job, Target: flow.Target, Digest: h.Digest,
-		Limits: h.Limits, At: h.At.Time, Run: h.Run}, nil
+		Limits: h.Limits, At: h.At.Time, Run: h.Run, Rejected: h.No}, nil
 }
 
 func readLines(tx *bolt.Tx, b *bolt.Bucket) ([]ledger.HeldLine, error) {
@@ -105,7 +105,7 @@ func (s *State) PutHold(flow ledger.Flow, hold *ledger.Hold) error {
 		if err := putLines(tx, b, hold.Lines); err != nil {
 			return err
 		}
-		return putJSON(b, keyHold, storedHold{hold.ID, hold.Digest, hold.Limits, instant{hold.At}, hold.Run})
+		return putJSON(b, keyHold, storedHold{hold.ID, hold.Digest, hold.Limits, instant{hold.At}, hold.Run, hold.Rejected})
 	})
 }
 

@@ -42,6 +42,21 @@ type Report struct {
 	Vanished int
 }
 
+// And adds a later report of the same run to this one.
+func (r Report) And(later Report) Report {
+	sum := later
+	sum.Done = map[plan.Action]int{}
+	for _, done := range []map[plan.Action]int{r.Done, later.Done} {
+		for action, n := range done {
+			sum.Done[action] += n
+		}
+	}
+	sum.Calls += r.Calls
+	sum.Vanished += r.Vanished
+	sum.Parked = append(append([]plan.Problem{}, r.Parked...), later.Parked...)
+	return sum
+}
+
 // errStopped ends the walk through the plan; the reason stands elsewhere.
 var errStopped = errors.New("stopped")
 

@@ -62,6 +62,7 @@ type Flow struct {
 	ledger.Flow
 	Programs map[string]*mapping.Program // by source
 	Target   Target
+	Shape    resource.Shape // what the target can hold, with what the job owns of it
 	Lane     *apply.Lane
 	Match    []string
 	Adopt    diff.Adoption
@@ -77,7 +78,6 @@ type Flow struct {
 type Target interface {
 	apply.Target
 	Matcher
-	Shape() resource.Shape
 }
 
 // Protect names accounts that nothing may touch.
@@ -88,9 +88,11 @@ type Protect interface {
 
 // How says how a run is to be done.
 type How struct {
-	Run     string              // the run's id
-	Only    map[record.Key]bool // nil: everybody; else only these people
-	Approve *Yes                // nil: nothing is approved beyond what was before
+	Run  string              // the run's id
+	Only map[record.Key]bool // nil: everybody; else only these people
+	// Who gives Only once the sources are read; nil: Only stands.
+	Who     func() (map[record.Key]bool, error)
+	Approve *Yes // nil: nothing is approved beyond what was before
 	// Expect is the digest that the plan must have, or nothing is sent; empty: any.
 	Expect   string
 	Progress func(flow ledger.Flow, done, of int)

@@ -25,20 +25,32 @@ func (c *Changed) Error() string {
 // identify compares the job, its sources and its targets with what their state
 // belongs to. What is seen for the first time is remembered.
 func (e *Engine) identify(job Job) error {
-	changed := &Changed{Job: job.Name}
-	if err := e.eachIdentity(job, func(what string, stored, now map[string]string, put func() error) error {
+	lines, err := e.Changes(job)
+	if err != nil {
+		return err
+	}
+	if len(lines) > 0 {
+		return &Changed{Job: job.Name, Lines: lines}
+	}
+	return e.eachIdentity(job, func(_ string, stored, _ map[string]string, put func() error) error {
 		if stored == nil {
 			return put()
 		}
-		changed.Lines = append(changed.Lines, differences(what, stored, now)...)
 		return nil
-	}); err != nil {
-		return err
-	}
-	if len(changed.Lines) > 0 {
-		return changed
-	}
-	return nil
+	})
+}
+
+// Changes gives, one line each, how the job, its sources and its targets are not what
+// their state belongs to.
+func (e *Engine) Changes(job Job) ([]string, error) {
+	var lines []string
+	err := e.eachIdentity(job, func(what string, stored, now map[string]string, _ func() error) error {
+		if stored != nil {
+			lines = append(lines, differences(what, stored, now)...)
+		}
+		return nil
+	})
+	return lines, err
 }
 
 // Accept remembers the job, its sources and its targets as they are now.

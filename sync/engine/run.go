@@ -26,7 +26,8 @@ import (
 // It returns an error when nothing could be planned; otherwise what came of each
 // flow.
 func (e *Engine) Run(ctx context.Context, job Job, how How) ([]Outcome, error) {
-	if err := e.Collect(ctx, job); err != nil {
+	how, err := e.collectFor(ctx, job, how)
+	if err != nil {
 		return nil, err
 	}
 	outcomes := make([]Outcome, len(job.Flows))
@@ -50,7 +51,7 @@ func (e *Engine) Plan(ctx context.Context, job Job, how How) (plans []*plan.Plan
 			w.close()
 		}
 	}
-	if err := e.Collect(ctx, job); err != nil {
+	if how, err = e.collectFor(ctx, job, how); err != nil {
 		return nil, done, err
 	}
 	for _, flow := range job.Flows {
@@ -66,6 +67,16 @@ func (e *Engine) Plan(ctx context.Context, job Job, how How) (plans []*plan.Plan
 		plans = append(plans, p.Plan)
 	}
 	return plans, done, nil
+}
+
+// collectFor reads the sources, and then finds out for whom the run is.
+func (e *Engine) collectFor(ctx context.Context, job Job, how How) (How, error) {
+	if err := e.Collect(ctx, job); err != nil || how.Who == nil {
+		return how, err
+	}
+	only, err := how.Who()
+	how.Only = only
+	return how, err
 }
 
 // Collect makes sure of the job's identity and brings the mirrors of its sources up
@@ -118,9 +129,10 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 		return Outcome{Err: err, Replaced: turn == nil}
 	}
 	defer turn.end()
+	var first apply.Report
 	if how.Approve == nil && how.Expect == "" && how.Only == nil {
-		if err := e.leaversFirst(ctx, job, flow, how, turn); err != nil {
-			return Outcome{Err: err}
+		if first, err = e.leaversFirst(ctx, job, flow, how, turn); err != nil || first.Stopped != nil {
+			return Outcome{Applied: first, Err: err}
 		}
 	}
 	w, err := e.newWork(job, flow, how)
@@ -132,26 +144,28 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 	if err != nil {
 		return Outcome{Err: err}
 	}
-	return r.carry(ctx, job, turn)
+	out = r.carry(ctx, job, turn)
+	out.Applied = first.And(out.Applied)
+	return out
 }
 
 // leaversFirst sends the deactivations that may go before anything is looked up at
 // the target: finding the accounts of newcomers may take long.
-func (e *Engine) leaversFirst(ctx context.Context, job Job, flow Flow, how How, turn *turn) error {
+func (e *Engine) leaversFirst(ctx context.Context, job Job, flow Flow, how How, turn *turn) (apply.Report, error) {
 	w, err := e.newWork(job, flow, how)
 	if err != nil {
-		return err
+		return apply.Report{}, err
 	}
 	defer w.close()
 	if err := w.people(job); err != nil {
-		return err
+		return apply.Report{}, err
 	}
 	if w.find.len()+w.findLeft.len() == 0 {
-		return nil
+		return apply.Report{}, nil
 	}
 	j, err := w.judge()
 	if err != nil {
-		return err
+		return apply.Report{}, err
 	}
 	leavers := func(fn func(*plan.Change) error) error {
 		return j.free(func(c *plan.Change) error {
@@ -163,15 +177,11 @@ func (e *Engine) leaversFirst(ctx context.Context, job Job, flow Flow, how How, 
 	}
 	any := false
 	if err := leavers(func(*plan.Change) error { any = true; return nil }); err != nil || !any {
-		return err
+		return apply.Report{}, err
 	}
 	r := &ready{judged: j, Plan: &plan.Plan{Summary: map[plan.Action]int{}}}
 	r.how.Run += "-leavers" // a run of its own in the records
-	report, err := r.send(ctx, turn, leavers)
-	if err == nil {
-		err = report.Stopped
-	}
-	return err
+	return r.send(ctx, turn, leavers)
 }
 
 // carry sends what may be sent and stores what is left.

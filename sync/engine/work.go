@@ -52,7 +52,7 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flow.Flow, err)
 	}
-	w := &work{Engine: e, flow: flow, how: how, at: e.now(), base: base, shape: flow.Target.Shape(),
+	w := &work{Engine: e, flow: flow, how: how, at: e.now(), base: base, shape: flow.Shape,
 		mappers: map[string]*mapping.Mapper{}, looks: map[record.Key]*ledger.Look{}, intents: map[record.Key]*ledger.Intent{},
 		book: newBook(e.Dir), find: &changes{dir: e.Dir}, findLeft: &changes{dir: e.Dir}, unclaimed: -1}
 	w.next = ledger.Progress{Planned: map[string]uint64{}, Contact: base.Contact}
@@ -206,7 +206,9 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 	var due time.Time
 	if row.Absent == 0 {
 		result := w.mappers[row.Key.Source].Map(row.Record(), w.at)
-		if result.Err != nil {
+		// Who is known to be inactive is deactivated, whatever else cannot be mapped.
+		leaves := result.In == record.True && result.Active == record.False && entry != nil && entry.Phase == ledger.Live
+		if result.Err != nil && !leaves {
 			w.park(row.Key, in.Name, ledger.ParkedMapping, result.Err)
 			return nil
 		}
@@ -257,7 +259,11 @@ func (w *work) cause(row *ledger.Row, in *diff.Input) plan.Cause {
 	case !in.Present:
 		return plan.Cause{By: plan.BySource, What: "out of the job's scope"}
 	case in.Active == record.False:
-		return plan.Cause{By: plan.BySource, What: "disabled in " + row.Key.Source}
+		return plan.Cause{By: plan.BySource, What: "inactive in " + row.Key.Source}
+	case in.Entry == nil:
+		return plan.Cause{By: plan.BySource, What: "new in " + row.Key.Source}
+	case in.Entry.Phase != ledger.Live:
+		return plan.Cause{By: plan.BySource, What: "back in " + row.Key.Source}
 	}
 	return plan.Cause{By: plan.BySource, What: "changed in " + row.Key.Source}
 }

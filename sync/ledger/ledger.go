@@ -155,6 +155,8 @@ type Hold struct {
 	Lines  []HeldLine
 	At     time.Time
 	Run    string
+	// Rejected is who said no; empty: nobody did.
+	Rejected string
 }
 
 // Limit is one limit that tripped.

@@ -1,0 +1,369 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+
+	"scimsync/cmd/internal/config"
+	"scimsync/sources/csv"
+	"scimsync/sources/ldap"
+	"scimsync/sync/diff"
+	"scimsync/sync/engine"
+	"scimsync/sync/ledger"
+	"scimsync/sync/mapping"
+	"scimsync/sync/plan"
+	"scimsync/sync/resource"
+)
+
+// source gives a source, made at its first use.
+func (s *session) source(name string) (*source, error) {
+	if src := s.sources[name]; src != nil {
+		return src, nil
+	}
+	src, err := newSource(s.cfg.Source(name))
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", name, err)
+	}
+	s.sources[name] = src
+	return src, nil
+}
+
+func newSource(cfg *config.Source) (*source, error) {
+	if cfg.CSV != nil {
+		return newCSV(cfg.CSV)
+	}
+	return newLDAP(cfg.LDAP)
+}
+
+func newCSV(cfg *config.CSV) (*source, error) {
+	picks := map[config.Pick]csv.Pick{config.PickNewest: csv.Newest, config.PickName: csv.Name}
+	encodings := map[config.Encoding]csv.Encoding{config.EncodingUTF8: csv.UTF8, config.EncodingUTF16: csv.UTF16,
+		config.EncodingWindows1252: csv.Windows1252, config.EncodingISO885915: csv.ISO885915}
+	reader, err := csv.New(csv.Options{Path: cfg.Users.Path, Pick: picks[cfg.Users.Pick], Key: cfg.Users.Key,
+		Delimiter: cfg.Users.Delimiter, Encoding: encodings[cfg.Users.Encoding], Settled: cfg.Ready.Settled,
+		Manifest: cfg.Ready.Manifest, MaxAge: cfg.MaxAge, MinRows: cfg.MinRows})
+	if err != nil {
+		return nil, err
+	}
+	return &source{Source: reader, identity: map[string]string{"kind": "csv", "key": cfg.Users.Key},
+		defaults: func(context.Context) ([]defaultLine, error) { return nil, nil }}, nil
+}
+
+func newLDAP(cfg *config.LDAP) (*source, error) {
+	vendor, err := ldap.ParseVendor(string(cfg.Vendor))
+	if err != nil {
+		return nil, err
+	}
+	options := ldap.Options{URLs: cfg.URLs, Vendor: vendor, PageSize: cfg.PageSize,
+		TLS: ldap.TLS{CAFile: cfg.TLS.CAFile, StartTLS: cfg.TLS.StartTLS},
+		Users: ldap.Users{Base: cfg.Users.Base, Exclude: cfg.Users.Exclude, Filter: cfg.Users.Filter,
+			Anchor: cfg.Users.Anchor, Attributes: cfg.Users.Attributes}}
+	if cfg.Users.Scope == config.ScopeOne {
+		options.Users.Scope = ldap.One
+	}
+	options.Bind = ldap.Bind{User: cfg.Bind.User}
+	if cfg.Bind.Method == config.MethodExternal {
+		options.Bind.Method = ldap.External
+	}
+	if cfg.Bind.Password.Given() {
+		options.Bind.Password = cfg.Bind.Password.Resolve
+	}
+	reader, err := ldap.New(options)
+	if err != nil {
+		return nil, err
+	}
+	return &source{Source: reader,
+		identity: map[string]string{"kind": "ldap", "base": strings.Join(cfg.Users.Base, " | "), "anchor": cfg.Users.Anchor,
+			"filter": cfg.Users.Filter, "scope": string(cfg.Users.Scope), "exclude": strings.Join(cfg.Users.Exclude, " | ")},
+		defaults: func(ctx context.Context) ([]defaultLine, error) {
+			vendor, err := reader.Vendor(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return vendorLines(vendor), nil
+		}}, nil
+}
+
+func vendorLines(vendor ldap.Vendor) []defaultLine {
+	var lines []defaultLine
+	for _, l := range ldap.DefaultMap(vendor) {
+		lines = append(lines, defaultLine{l.Path, l.Expr})
+	}
+	return lines
+}
+
+// genericLines stand for the map of a directory that has not been asked what it is.
+func genericLines() []defaultLine { return vendorLines(ldap.Generic) }
+
+// builder compiles the mappings of a config. It describes each source once.
+type builder struct {
+	*session
+	ctx      context.Context
+	problems config.Problems
+	failed   error
+}
+
+// jobs makes jobs ready to run. Problems of their mappings are the error, all of them
+// with their places; what other jobs need of the same sources is read along.
+func (s *session) jobs(ctx context.Context, names []string) ([]engine.Job, error) {
+	b := &builder{session: s, ctx: ctx}
+	var jobs []engine.Job
+	for _, name := range names {
+		job, err := b.job(name)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, job)
+	}
+	if len(b.problems) > 0 {
+		return nil, once(b.problems)
+	}
+	needed := b.needed(names)
+	for i := range jobs {
+		for k := range jobs[i].Sources {
+			src := &jobs[i].Sources[k]
+			src.Names = slices.Sorted(maps.Keys(needed[src.Name]))
+		}
+	}
+	return jobs, nil
+}
+
+func (b *builder) job(name string) (engine.Job, error) {
+	cfg := b.cfg.Job(name)
+	job := engine.Job{Name: name, Fingerprint: map[string]string{"from": strings.Join(cfg.Sources(), ",")}}
+	for _, from := range cfg.Sources() {
+		src, err := b.source(from)
+		if err != nil {
+			return job, err
+		}
+		job.Sources = append(job.Sources, engine.Source{Name: from, Reader: src, Fingerprint: src.identity, MaxShrink: b.cfg.Source(from).MaxShrink})
+	}
+	for _, f := range b.cfg.Flows(name) {
+		flow, err := b.flow(f)
+		if err != nil {
+			return job, err
+		}
+		job.Flows = append(job.Flows, flow)
+	}
+	return job, nil
+}
+
+func (b *builder) flow(f config.Flow) (engine.Flow, error) {
+	t, err := b.target(f.Target)
+	if err != nil {
+		return engine.Flow{}, err
+	}
+	var match []string
+	for _, by := range f.Users.Match {
+		match = append(match, string(by))
+	}
+	client, err := b.client(t, match)
+	if err != nil {
+		return engine.Flow{}, err
+	}
+	flow := engine.Flow{Flow: ledger.Flow{Job: f.Job, Target: f.Target}, Programs: map[string]*mapping.Program{}, Target: client,
+		Shape: b.owned(client.Shape(), f.Users.Own), Lane: t.lane, Match: match, Adopt: adoption(f.Users.Adopt),
+		Leavers: leavers(f.Leavers), Guard: guard(f.Guard), Window: f.Guard.Window, Protect: t.protect, Identity: t.identity}
+	for _, from := range f.From {
+		program, err := b.program(f, from, flow.Shape)
+		if err != nil {
+			return flow, err
+		}
+		flow.Programs[from] = program
+	}
+	return flow, nil
+}
+
+// owned gives the shape with what the job owns of multi-valued attributes.
+func (b *builder) owned(shape resource.Shape, own config.Own) resource.Shape {
+	owned := map[string]bool{}
+	for i := range shape.Attrs {
+		if def := &shape.Attrs[i]; def.Multi && own.Default == config.OwnAll {
+			owned[def.Path()] = true
+		}
+	}
+	for _, line := range own.Lines {
+		path := resource.Split(line.Path.Value)
+		def, known := shape.Find(path.URN, path.Attr)
+		if !known || !def.Multi {
+			b.problems = append(b.problems, line.Path.Pos.Problem(fmt.Sprintf("%q is no multi-valued attribute", line.Path.Value), ""))
+			continue
+		}
+		owned[def.Path()] = line.Own == config.OwnAll
+	}
+	shape.Own = owned
+	return shape
+}
+
+// program compiles the mapping of a flow for one source.
+func (b *builder) program(f config.Flow, from string, shape resource.Shape) (*mapping.Program, error) {
+	src, err := b.source(from)
+	if err != nil {
+		return nil, err
+	}
+	if src.schema == nil {
+		schema, err := src.Describe(b.ctx)
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", from, err)
+		}
+		src.schema = &schema
+	}
+	if src.lines == nil {
+		if src.lines, err = src.defaults(b.ctx); err != nil {
+			return nil, fmt.Errorf("source %s: %w", from, err)
+		}
+	}
+	spec := mapping.Spec{Shape: shape, Schema: *src.schema, Source: from}
+	u := f.Users
+	if u.Include.Value != "" {
+		spec.Include = mapping.Line{Expr: u.Include.Value, Place: u.Include.Pos.String()}
+	}
+	if a := u.ActiveFrom; a != nil {
+		spec.From = &mapping.Instant{Expr: a.Value.Value, Layout: a.Format.Layout, Zone: a.Zone, Early: a.Early,
+			Inactive: a.Before == config.BeforeInactive, Place: a.Value.Pos.String()}
+	}
+	if a := u.ActiveUntil; a != nil {
+		spec.Until = &mapping.Instant{Expr: a.Value.Value, Layout: a.Format.Layout, Zone: a.Zone,
+			LastDayIncluded: a.LastDay == config.LastDayIncluded, None: a.None, Place: a.Value.Pos.String()}
+	}
+	spec.Lines = b.lines(u, src.lines, from, shape)
+	program, problems := mapping.Compile(spec)
+	for _, p := range problems {
+		b.problems = append(b.problems, atPlace(p, f))
+	}
+	return program, nil
+}
+
+// lines lays the lines of the config over the source's default map.
+func (b *builder) lines(u config.Users, defaults []defaultLine, from string, shape resource.Shape) []mapping.Line {
+	own := map[string]bool{}
+	var lines []mapping.Line
+	for _, l := range u.Map {
+		own[canonical(shape, l.Path.Value)] = true
+		if l.Drop {
+			continue
+		}
+		when := map[config.When]resource.When{config.WhenCreate: resource.OnlyCreate, config.WhenEmpty: resource.OnlyEmpty}[l.When]
+		lines = append(lines, mapping.Line{Path: l.Path.Value, Expr: l.Expr.Value, When: when, Place: l.Path.Pos.String()})
+	}
+	if u.MapOnly {
+		return lines
+	}
+	for _, d := range defaults {
+		if !own[canonical(shape, d.path)] {
+			lines = append(lines, mapping.Line{Path: d.path, Expr: d.expr, Place: "default map of source " + from})
+		}
+	}
+	return lines
+}
+
+func canonical(shape resource.Shape, path string) string {
+	if p, err := shape.Parse(path); err == nil {
+		return p.String()
+	}
+	return path
+}
+
+// atPlace gives a mapping problem the place in the config that it came with.
+func atPlace(p mapping.Problem, f config.Flow) config.Problem {
+	problem := config.Problem{File: p.Place, Path: "jobs." + f.Job + ".users: " + p.Path, Message: p.Message, Hint: p.Hint}
+	parts := strings.Split(p.Place, ":")
+	if n := len(parts); n >= 3 {
+		var line, column int
+		if _, err := fmt.Sscanf(parts[n-2]+" "+parts[n-1], "%d %d", &line, &column); err == nil {
+			problem.File, problem.Line, problem.Column = strings.Join(parts[:n-2], ":"), line, column
+		}
+	}
+	return problem
+}
+
+// needed gives the attributes that the mappings of all jobs use, by source: the
+// mirror serves them all. A job that does not compile counts only if it is to run.
+func (b *builder) needed(names []string) map[string]map[string]bool {
+	needed := map[string]map[string]bool{}
+	var all []string
+	for _, j := range b.cfg.Jobs {
+		all = append(all, j.Name)
+	}
+	sort.Strings(all)
+	for _, name := range all {
+		if !slices.Contains(names, name) && !b.shares(name) {
+			continue
+		}
+		for _, f := range b.cfg.Flows(name) {
+			for _, from := range f.From {
+				if b.sources[from] == nil {
+					continue
+				}
+				program, err := b.program(f, from, b.owned(resource.RFC7643(), f.Users.Own))
+				if err != nil || program == nil {
+					continue
+				}
+				if needed[from] == nil {
+					needed[from] = map[string]bool{}
+				}
+				for _, n := range program.Names() {
+					needed[from][n] = true
+				}
+			}
+		}
+	}
+	b.problems = nil // those of other jobs are theirs
+	return needed
+}
+
+// shares tells whether a job reads a source that is in use.
+func (b *builder) shares(job string) bool {
+	for _, from := range b.cfg.Job(job).Sources() {
+		if b.sources[from] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func adoption(a config.Adopt) diff.Adoption {
+	values := map[config.AdoptValues]diff.Values{config.AdoptFill: diff.FillValues, config.AdoptOverwrite: diff.OverwriteValues, config.AdoptKeep: diff.KeepValues}
+	return diff.Adoption{Never: a.Existing == config.ExistingNever, Free: a.Existing == config.ExistingYes, Values: values[a.Values]}
+}
+
+func leavers(l config.Leavers) diff.Leavers {
+	return map[config.LeaverAction]diff.Leavers{config.LeaverDeactivate: diff.DeactivateLeavers,
+		config.LeaverDelete: diff.DeleteLeavers, config.LeaverKeep: diff.KeepLeavers}[l.Action]
+}
+
+func guard(g config.Guard) plan.Guard {
+	rule := func(l config.Limit) plan.Rule { return plan.Rule(l) }
+	return plan.Guard{FirstRunGoes: g.FirstRun == config.FirstRunGo, Rules: map[string]plan.Rule{
+		plan.LimitDeactivate: rule(g.Deactivate), plan.LimitDelete: rule(g.Delete), plan.LimitUpdate: rule(g.Update),
+		plan.LimitCreate: rule(g.Create), plan.LimitAdopt: rule(g.Adopt), plan.LimitRename: rule(g.Rename)}}
+}
+
+// jobNames gives the jobs that a command is for: those named, or all of them.
+func (s *session) jobNames(args []string) ([]string, error) {
+	if len(args) == 0 {
+		var names []string
+		for _, j := range s.cfg.Jobs {
+			names = append(names, j.Name)
+		}
+		if len(names) == 0 {
+			return nil, errors.New("the config has no job")
+		}
+		return names, nil
+	}
+	for _, name := range args {
+		if s.cfg.Job(name) == nil {
+			var known []string
+			for _, j := range s.cfg.Jobs {
+				known = append(known, j.Name)
+			}
+			return nil, usageError{fmt.Errorf("there is no job %q; the config has %s", name, strings.Join(known, ", "))}
+		}
+	}
+	return args, nil
+}

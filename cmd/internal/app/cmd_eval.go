@@ -1,0 +1,97 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"scimsync/sync/engine"
+	"scimsync/sync/mapping"
+	"scimsync/sync/record"
+)
+
+func (a *app) eval() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "eval JOB WHO EXPR",
+		Short:   "Try an expression on one person",
+		Long:    "Reads the job's sources, finds the person, and prints the value of the expression as a mapping line would get it.",
+		Example: "  scimsync eval staff jdoe 'upper(first(values(\"mail\")))'",
+		Args:    cobra.ExactArgs(3),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, err := a.openScratch("eval")
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.evalOne(args[0], args[1], args[2]), s.close())
+		},
+	}
+	a.outputFlag(c)
+	return c
+}
+
+func (s *session) evalOne(name, who, text string) error {
+	if _, err := s.jobNames([]string{name}); err != nil {
+		return err
+	}
+	jobs, err := s.jobs(s.ctx, []string{name})
+	if err != nil {
+		return err
+	}
+	job := jobs[0]
+	if err := s.engine.Collect(s.ctx, job); err != nil {
+		return s.refused(err)
+	}
+	key, err := s.find(&job, who)
+	if err != nil {
+		return err
+	}
+	value, err := s.evaluate(job, key, text)
+	if err != nil {
+		return err
+	}
+	out, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("print the value: %w", err)
+	}
+	if !s.asksJSON() && value == nil {
+		out = []byte("nil")
+	}
+	_, err = fmt.Fprintln(s.Out, string(out))
+	return err
+}
+
+// evaluate reads the person with what the expression uses, which may be more than the
+// mirror keeps.
+func (s *session) evaluate(job engine.Job, key record.Key, text string) (any, error) {
+	src := s.sources[key.Source]
+	expression, problems := mapping.CompileExpression(text, mapping.Spec{Schema: *src.schema, Source: key.Source, Shape: job.Flows[0].Shape})
+	if len(problems) > 0 {
+		var errs []error
+		for _, p := range problems {
+			errs = append(errs, errors.New(p.String()))
+		}
+		return nil, usageError{errors.Join(errs...)}
+	}
+	var value any
+	seen := false
+	_, err := src.Read(s.ctx, record.Want{Names: expression.Names()}, func(r *record.Record) (err error) {
+		if r.ID != key.ID {
+			return nil
+		}
+		if value, err = expression.Eval(r, time.Now()); err != nil {
+			return err
+		}
+		seen = true
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	if !seen {
+		return nil, fmt.Errorf("%s is not in the source", key)
+	}
+	return value, nil
+}

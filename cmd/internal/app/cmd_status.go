@@ -1,0 +1,170 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+)
+
+func (a *app) status() *cobra.Command {
+	var exitCode bool
+	c := &cobra.Command{
+		Use:   "status [JOB]",
+		Short: "Show jobs, last runs, what is held and who is parked",
+		Long: "Shows for each job and target the last run, live accounts, what is held with the command that releases it, and who is parked.\n\n" +
+			"With --exit-code: 3 something is held; 4 somebody is parked; 1 the last run failed.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, err := a.open("status")
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.statusOf(args, exitCode), s.close())
+		},
+	}
+	c.Flags().BoolVar(&exitCode, "exit-code", false, "tell the state by the exit code, for monitoring")
+	a.outputFlag(c)
+	return c
+}
+
+// flowStatus is what is told of one flow.
+type flowStatus struct {
+	Job       string         `json:"job"`
+	Target    string         `json:"target"`
+	Accounts  map[string]int `json:"accounts"`
+	LastRun   *runStatus     `json:"last_run,omitempty"`
+	Hold      *holdResult    `json:"hold,omitempty"`
+	Rejected  string         `json:"rejected_by,omitempty"`
+	Parked    []plan.Problem `json:"parked"`
+	NotBefore string         `json:"not_before,omitempty"`
+}
+
+type runStatus struct {
+	ID      string         `json:"id"`
+	Started string         `json:"started"`
+	Took    string         `json:"took"`
+	Done    map[string]int `json:"done"`
+	Calls   int            `json:"calls"`
+	Error   string         `json:"error,omitempty"`
+}
+
+func (s *session) statusOf(args []string, exitCode bool) error {
+	names, err := s.jobNames(args)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		for _, f := range s.cfg.Flows(name) {
+			status, err := s.flowStatus(ledger.Flow{Job: f.Job, Target: f.Target})
+			if err != nil {
+				return err
+			}
+			if exitCode {
+				s.exitsFor(status)
+			}
+			if err := s.writeStatus(status); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *session) exitsFor(f flowStatus) {
+	if f.Hold != nil {
+		s.exits(exitHeld)
+	}
+	if len(f.Parked) > 0 {
+		s.exits(exitParked)
+	}
+	if f.LastRun != nil && f.LastRun.Error != "" {
+		s.exits(exitFailed)
+	}
+}
+
+func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
+	st := flowStatus{Job: flow.Job, Target: flow.Target, Accounts: map[string]int{}, Parked: []plan.Problem{}}
+	phases, err := s.store.Phases(flow)
+	if err != nil {
+		return st, err
+	}
+	for phase, n := range phases {
+		st.Accounts[phase.String()] = n
+	}
+	runs, err := s.store.Runs(flow, 1)
+	if err != nil {
+		return st, err
+	}
+	if len(runs) > 0 {
+		r := runs[0]
+		st.LastRun = &runStatus{ID: r.ID, Started: r.Started.UTC().Format(time.RFC3339), Took: r.Ended.Sub(r.Started).Round(time.Millisecond).String(),
+			Done: r.Done, Calls: r.Calls, Error: r.Error}
+	}
+	hold, err := s.store.Hold(flow)
+	if err != nil {
+		return st, err
+	}
+	if hold != nil {
+		st.Hold = &holdResult{ID: hold.ID, Held: len(hold.Lines), Limits: hold.Limits, Next: approveCommand(hold)}
+		st.Rejected = hold.Rejected
+	}
+	info, err := s.store.Target(flow.Target)
+	if err != nil {
+		return st, err
+	}
+	if info.NotBefore.After(time.Now()) {
+		st.NotBefore = info.NotBefore.UTC().Format(time.RFC3339)
+	}
+	err = s.store.EachLook(flow, func(l *ledger.Look) error {
+		if l.Parked != nil {
+			st.Parked = append(st.Parked, plan.Problem{Key: l.Key.ID, Why: l.Parked.Error, Retry: l.Parked.At.UTC().Format(time.RFC3339)})
+		}
+		return nil
+	})
+	return st, err
+}
+
+func (s *session) writeStatus(f flowStatus) error {
+	if s.asksJSON() {
+		return json.NewEncoder(s.Out).Encode(f)
+	}
+	var accounts []string
+	for _, phase := range []ledger.Phase{ledger.Live, ledger.Suspended, ledger.Left, ledger.Gone} {
+		if n := f.Accounts[phase.String()]; n > 0 {
+			accounts = append(accounts, fmt.Sprintf("%d %s", n, phase))
+		}
+	}
+	if accounts == nil {
+		accounts = []string{"no account yet"}
+	}
+	fmt.Fprintf(s.Out, "%s: %s\n", ledger.Flow{Job: f.Job, Target: f.Target}, strings.Join(accounts, ", "))
+	switch r := f.LastRun; {
+	case r == nil:
+		fmt.Fprintln(s.Out, "  never ran")
+	case r.Error != "":
+		fmt.Fprintf(s.Out, "  last run %s failed: %s\n", r.Started, plan.Safe(r.Error))
+	default:
+		fmt.Fprintf(s.Out, "  last run %s, %s, %s\n", r.Started, r.Took, count(r.Calls, "call"))
+	}
+	if f.NotBefore != "" {
+		fmt.Fprintf(s.Out, "  the target asked for no request before %s\n", f.NotBefore)
+	}
+	if f.Hold != nil {
+		for _, l := range f.Hold.Limits {
+			fmt.Fprintf(s.Out, "  held: %s: %d of %d, at most %s\n", l.Limit, l.N, l.Of, l.Max)
+		}
+		if f.Rejected != "" {
+			fmt.Fprintf(s.Out, "  rejected by %s\n", plan.Safe(f.Rejected))
+		}
+		fmt.Fprintf(s.Out, "  %s held as %s; to release: %s\n", count(f.Hold.Held, "change"), f.Hold.ID, f.Hold.Next)
+	}
+	s.writeProblems("parked", f.Parked)
+	return nil
+}

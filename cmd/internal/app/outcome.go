@@ -1,0 +1,192 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"scimsync/sync/engine"
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+)
+
+// result is what came of one flow, for --output json.
+type result struct {
+	Job       string              `json:"job"`
+	Target    string              `json:"target"`
+	Done      map[plan.Action]int `json:"done"`
+	Calls     int                 `json:"calls"`
+	Unsent    int                 `json:"unsent,omitempty"`
+	Parked    []plan.Problem      `json:"parked"`
+	Conflicts []plan.Problem      `json:"conflicts"`
+	Protected int                 `json:"protected,omitempty"`
+	Hold      *holdResult         `json:"hold,omitempty"`
+	Error     string              `json:"error,omitempty"`
+}
+
+type holdResult struct {
+	ID     string         `json:"id"`
+	Held   int            `json:"held"`
+	Limits []ledger.Limit `json:"limits"`
+	Next   string         `json:"next"`
+}
+
+func resultOf(o engine.Outcome) result {
+	r := result{Job: o.Flow.Job, Target: o.Flow.Target, Done: o.Applied.Done, Calls: o.Applied.Calls, Unsent: o.Applied.Unsent,
+		Parked: append([]plan.Problem{}, o.Applied.Parked...), Conflicts: []plan.Problem{}}
+	if r.Done == nil {
+		r.Done = map[plan.Action]int{}
+	}
+	if o.Plan != nil {
+		r.Parked = append(r.Parked, o.Plan.Parked...)
+		r.Conflicts = append(r.Conflicts, o.Plan.Conflicts...)
+		r.Protected = o.Plan.Protected
+	}
+	if o.Hold != nil {
+		r.Hold = &holdResult{ID: o.Hold.ID, Held: len(o.Hold.Lines), Limits: o.Hold.Limits, Next: approveCommand(o.Hold)}
+	}
+	if o.Err != nil {
+		r.Error = o.Err.Error()
+	} else if o.Applied.Stopped != nil {
+		r.Error = o.Applied.Stopped.Error()
+	}
+	return r
+}
+
+func approveCommand(h *ledger.Hold) string {
+	return fmt.Sprintf("scimsync approve %s --target %s", h.Job, h.Target)
+}
+
+// writeOutcome prints what came of one flow.
+func (s *session) writeOutcome(o engine.Outcome) error {
+	r := resultOf(o)
+	if s.asksJSON() {
+		return json.NewEncoder(s.Out).Encode(r)
+	}
+	var done []string
+	for _, action := range plan.Actions {
+		if n := r.Done[action]; n > 0 {
+			done = append(done, fmt.Sprintf("%s %d", action, n))
+		}
+	}
+	text := "nothing to do"
+	switch {
+	case len(done) > 0:
+		text = strings.Join(done, ", ")
+	case r.Hold != nil || r.Error != "" || len(r.Parked)+len(r.Conflicts) > 0:
+		text = "nothing done"
+	}
+	fmt.Fprintf(s.Out, "%s: %s; %s\n", o.Flow, text, count(r.Calls, "call"))
+	if o.Replaced {
+		fmt.Fprintf(s.Out, "  a newer run has taken over\n")
+	}
+	s.writeProblems("conflict", r.Conflicts)
+	s.writeProblems("parked", r.Parked)
+	if r.Protected > 0 {
+		fmt.Fprintf(s.Out, "  protected: %s left alone\n", count(r.Protected, "account"))
+	}
+	if o.Hold != nil {
+		s.writeHold(o)
+	}
+	return nil
+}
+
+// mostProblems is how many people who wait are printed.
+const mostProblems = 20
+
+func (s *session) writeProblems(word string, problems []plan.Problem) {
+	for i, p := range problems {
+		if i == mostProblems {
+			fmt.Fprintf(s.Out, "  … and %d more; scimsync plan shows all\n", len(problems)-i)
+			return
+		}
+		retry := ""
+		if p.Retry != "" {
+			retry = " (next try " + p.Retry + ")"
+		}
+		fmt.Fprintf(s.Out, "  %s: %s: %s%s\n", word, plan.Safe(person(p)), plan.Safe(p.Why), retry)
+	}
+}
+
+func person(p plan.Problem) string {
+	if p.Name == "" || p.Name == p.Key {
+		return p.Key
+	}
+	return p.Name + " (" + p.Key + ")"
+}
+
+func (s *session) writeHold(o engine.Outcome) {
+	for _, l := range o.Hold.Limits {
+		if l.Limit == plan.LimitFirstRun {
+			fmt.Fprintf(s.Out, "  held: the first run at %s waits for a yes: %s\n", o.Flow.Target, firstRun(o))
+			continue
+		}
+		fmt.Fprintf(s.Out, "  held: %s: %d of %d, at most %s without a yes\n", l.Limit, l.N, l.Of, l.Max)
+	}
+	fmt.Fprintf(s.Out, "  %s held as %s. To look: scimsync plan %s. To release: %s\n",
+		count(len(o.Hold.Lines), "change"), o.Hold.ID, o.Hold.Job, approveCommand(o.Hold))
+}
+
+// firstRun says in one line what a first run would do.
+func firstRun(o engine.Outcome) string {
+	var parts []string
+	for _, action := range plan.Actions {
+		if n := o.Plan.Summary[action]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", action, n))
+		}
+	}
+	parts = append(parts, count(len(o.Plan.Conflicts), "conflict"))
+	if o.Plan.Unclaimed >= 0 {
+		parts = append(parts, fmt.Sprintf("%d accounts nobody claims are left alone", o.Plan.Unclaimed))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func count(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// progress shows how far a run has come: one line that is overwritten on a terminal,
+// a line in the log now and then elsewhere.
+type progress struct {
+	s       *session
+	mu      sync.Mutex
+	started time.Time
+	last    time.Time
+	shown   bool
+}
+
+func (s *session) progress() *progress { return &progress{s: s, started: time.Now(), last: time.Now()} }
+
+func (p *progress) show(flow ledger.Flow, done, of int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	interval := 10 * time.Second
+	if p.s.Terminal {
+		interval = 200 * time.Millisecond
+	}
+	if time.Since(p.last) < interval {
+		return
+	}
+	p.last = time.Now()
+	rate := float64(done) / time.Since(p.started).Seconds()
+	left := time.Duration(float64(of-done) / rate * float64(time.Second)).Round(time.Second)
+	text := fmt.Sprintf("%s: %d of %d, %.1f a second, %s left", flow, done, of, rate, left)
+	if !p.s.Terminal {
+		p.s.log.Info(text)
+		return
+	}
+	p.shown = true
+	fmt.Fprintf(p.s.Err, "\r\x1b[K%s", text)
+}
+
+func (p *progress) end() {
+	if p.shown {
+		fmt.Fprint(p.s.Err, "\r\x1b[K")
+	}
+}

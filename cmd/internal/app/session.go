@@ -1,0 +1,254 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"scimsync/cmd/internal/config"
+	"scimsync/state"
+	"scimsync/sync/apply"
+	"scimsync/sync/engine"
+	"scimsync/sync/record"
+	"scimsync/targets/sandbox"
+	"scimsync/targets/scim"
+)
+
+// session is an open config with everything that was made from it.
+type session struct {
+	*app
+	cfg    *config.Config
+	log    *zap.Logger
+	store  *state.State
+	engine *engine.Engine
+
+	sources map[string]*source
+	targets map[string]*target
+	closers []func() error
+}
+
+// source is a source that is ready to be read.
+type source struct {
+	record.Source
+	identity map[string]string
+	// defaults gives the source's default map, after Describe.
+	defaults func(ctx context.Context) ([]defaultLine, error)
+	schema   *record.Schema // nil: not described yet
+	lines    []defaultLine  // nil: not asked for yet
+}
+
+// defaultLine is one line of a source's default map.
+type defaultLine struct{ path, expr string }
+
+// target is a target that is ready to be called.
+type target struct {
+	cfg      *config.Target
+	handler  http.Handler // the sandbox in this process; nil: a real service
+	lane     *apply.Lane
+	identity map[string]string
+	protect  protected
+}
+
+// load reads the config and prints its warnings; all its problems are the error.
+func (a *app) load() (*config.Config, error) {
+	cfg, warnings, err := config.Load(config.Find(a.config))
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(a.Err, "warning: %v\n", w)
+	}
+	return cfg, nil
+}
+
+// open starts a session with the state opened for a command of that name.
+func (a *app) open(command string) (*session, error) {
+	cfg, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	store, err := state.Open(cfg.State.Dir, state.Options{Command: "scimsync " + command, Step: a.Step})
+	if err != nil {
+		return nil, err
+	}
+	s := a.newSession(cfg, store)
+	if err := s.rename(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// openScratch starts a session whose state is a copy that close throws away: what it
+// does to the state is never seen again.
+func (a *app) openScratch(command string) (*session, error) {
+	s, err := a.open(command)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(s.cfg.State.Dir, "scratch-")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make room for a scratch copy of the state: %w", err), s.close())
+	}
+	path := filepath.Join(dir, "state.db")
+	err = s.store.Copy(path)
+	if err := errors.Join(err, s.store.Close()); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	scratch, err := state.OpenScratch(path)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	fresh := a.newSession(s.cfg, scratch)
+	fresh.closers = append(fresh.closers, func() error { return os.RemoveAll(dir) })
+	return fresh, nil
+}
+
+// openMemory starts a session with an empty state that close throws away.
+func (a *app) openMemory(cfg *config.Config) (*session, error) {
+	dir, err := os.MkdirTemp("", "scimsync-check-")
+	if err != nil {
+		return nil, fmt.Errorf("make room for an empty state: %w", err)
+	}
+	store, err := state.Open(dir, state.Options{Command: "scimsync check"})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	s := a.newSession(cfg, store)
+	s.closers = append(s.closers, func() error { return os.RemoveAll(dir) })
+	return s, nil
+}
+
+func (a *app) newSession(cfg *config.Config, store *state.State) *session {
+	s := &session{app: a, cfg: cfg, store: store, log: a.logger(cfg.Log), sources: map[string]*source{}, targets: map[string]*target{}}
+	s.engine = &engine.Engine{Store: store, Log: s.log, Dir: cfg.State.Dir, Settle: a.Settle, Backoff: a.Backoff}
+	return s
+}
+
+// close ends what was opened, the state last but for what lies beneath it.
+func (s *session) close() error {
+	var errs []error
+	errs = append(errs, s.store.Close())
+	for _, end := range s.closers {
+		errs = append(errs, end())
+	}
+	return errors.Join(errs...)
+}
+
+// rename lets the state follow renamed sources and jobs.
+func (s *session) rename() error {
+	for _, src := range s.cfg.Sources {
+		if src.RenamedFrom != "" {
+			if err := s.store.RenameSource(src.RenamedFrom, src.Name); err != nil {
+				return err
+			}
+		}
+	}
+	for _, job := range s.cfg.Jobs {
+		if job.RenamedFrom != "" {
+			if err := s.store.RenameJob(job.RenamedFrom, job.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// target gives a target, made at its first use.
+func (s *session) target(name string) (*target, error) {
+	if t := s.targets[name]; t != nil {
+		return t, nil
+	}
+	cfg := s.cfg.Target(name)
+	t := &target{cfg: cfg, identity: map[string]string{"url": cfg.URL, "profile": string(cfg.Profile)}}
+	info, err := s.store.Target(name)
+	if err != nil {
+		return nil, err
+	}
+	t.lane = apply.NewLane(paceOf(cfg), info.NotBefore, func(notBefore time.Time) { s.remember(name, notBefore) })
+	if t.protect, err = newProtected(cfg.Protect); err != nil {
+		return nil, fmt.Errorf("target %s: %w", name, err)
+	}
+	if cfg.URL == "" {
+		server, err := sandbox.New(sandbox.Options{File: filepath.Join(s.cfg.State.Dir, "sandbox-"+name+".jsonl")})
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", name, err)
+		}
+		s.closers = append(s.closers, server.Close)
+		t.handler = server
+	}
+	s.targets[name] = t
+	return t, nil
+}
+
+// client makes the way a flow speaks to a target: all flows share its lane.
+func (s *session) client(t *target, match []string) (*scim.Target, error) {
+	cfg := t.cfg
+	options := scim.Options{Name: cfg.Name, URL: cfg.URL, TLS: scim.TLS(cfg.TLS), Timeout: cfg.Timeout, Concurrency: t.lane.Pace().Concurrency,
+		Match: match, UserAgent: "scimsync/" + Version(), Gate: gate(t.lane), Handler: t.handler}
+	if cfg.Auth.Bearer != nil {
+		options.Auth.Bearer = cfg.Auth.Bearer.Token.Resolve
+	}
+	if cfg.Auth.Basic != nil {
+		options.Auth.Basic = &scim.Basic{User: cfg.Auth.Basic.Username, Password: cfg.Auth.Basic.Password.Resolve}
+	}
+	client, err := scim.New(options)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() error { client.Close(); return nil })
+	return client, nil
+}
+
+// gate lets the requests that only read pass the lane after everything else.
+func gate(lane *apply.Lane) func(ctx context.Context, write bool) (func(time.Time), error) {
+	return func(ctx context.Context, _ bool) (func(time.Time), error) {
+		if err := lane.Enter(ctx, apply.Reading); err != nil {
+			return nil, err
+		}
+		return lane.Leave, nil
+	}
+}
+
+// remember keeps an announced wait beyond the end of the process.
+func (s *session) remember(name string, notBefore time.Time) {
+	info, err := s.store.Target(name)
+	if err == nil {
+		info.NotBefore = notBefore
+		err = s.store.PutTarget(name, info)
+	}
+	if err != nil {
+		s.log.Warn("could not store until when the target wants no request", zap.String("target", name), zap.Error(err))
+	}
+}
+
+// The pace of a target whose config says nothing: what nearly every service bears.
+// The sandbox of this process needs none.
+const (
+	defaultRate        = 20 // requests a second
+	defaultBurst       = 4
+	defaultConcurrency = 4
+)
+
+func paceOf(cfg *config.Target) apply.Pace {
+	pace := apply.Pace{Rate: defaultRate, Burst: defaultBurst, Concurrency: defaultConcurrency}
+	if cfg.URL == "" {
+		pace = apply.Pace{Concurrency: defaultConcurrency}
+	}
+	if r := cfg.Pace.Rate; r.Count > 0 {
+		pace.Rate = float64(r.Count) / r.Per.Seconds()
+		pace.Burst = 1
+	}
+	if cfg.Pace.Burst > 0 {
+		pace.Burst = cfg.Pace.Burst
+	}
+	if cfg.Pace.Concurrency > 0 {
+		pace.Concurrency = cfg.Pace.Concurrency
+	}
+	return pace
+}
