@@ -74,7 +74,7 @@ func TestT2Deadline(t *testing.T) {
 		f.onSearch = func(c *fakeConn, s fakeSearch) {
 			for i := 1; ; i++ {
 				time.Sleep(time.Millisecond)
-				if c.person(s.id, i); i > 3000 {
+				if c.person(s.id, i); i > 300 {
 					return
 				}
 			}

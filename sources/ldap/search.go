@@ -32,6 +32,7 @@ type reader struct {
 	paging   bool
 	count    int
 	warnings []string
+	passed   []string // the partitions of a domain that were referred to
 }
 
 // emitError carries what the receiver of records said, to be returned as it is.
@@ -293,15 +294,23 @@ func (r *reader) reference(ref string) error {
 			return nil
 		}
 		if r.dec.vendor == ActiveDirectory && slices.Contains(adPartitions, name[0]) {
-			note := fmt.Sprintf("the reference to %s was not followed; no people are expected there", where)
-			if !slices.Contains(r.warnings, note) {
-				r.warnings = append(r.warnings, note)
+			if !slices.Contains(r.passed, name[0]) {
+				r.passed = append(r.passed, name[0])
 			}
 			return nil
 		}
 	}
 	return fmt.Errorf("a part of the tree lives elsewhere (%s) and references are not followed; "+
 		"narrow users.base, put that part into users.exclude, or ask a server that holds everything", ref)
+}
+
+// note is the line for the log about a read that went well.
+func (r *reader) note() string {
+	out := fmt.Sprintf("%d people from %s (%s)", r.count, r.sess.server.text, r.dec.vendor)
+	if len(r.passed) > 0 {
+		out += ", without the partitions " + strings.Join(r.passed, ", ")
+	}
+	return out
 }
 
 // nobody is the error of a read that found no one at all.

@@ -132,8 +132,7 @@ func (s *Source) Read(ctx context.Context, want record.Want, emit record.Emit) (
 	if err != nil {
 		return record.Batch{}, err
 	}
-	return record.Batch{Extent: record.Full, Cursor: cursor, Warnings: r.warnings,
-		Note: fmt.Sprintf("%d people from %s (%s)", r.count, sess.server.text, r.dec.vendor)}, nil
+	return record.Batch{Extent: record.Full, Cursor: cursor, Warnings: r.warnings, Note: r.note()}, nil
 }
 
 // position is what the cursor holds: enough to notice that a vendor taken from

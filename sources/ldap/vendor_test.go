@@ -44,8 +44,8 @@ func TestActiveDirectory(t *testing.T) {
 	if err != nil || len(got) != 6 {
 		t.Fatalf("%d people, %v", len(got), err)
 	}
-	if len(batch.Warnings) != 3 {
-		t.Errorf("each reference is to be noted once: %q", batch.Warnings)
+	if want := "6 people from " + f.url() + " (active-directory), without the partitions dc=domaindnszones, dc=forestdnszones, cn=configuration"; batch.Note != want || len(batch.Warnings) != 0 {
+		t.Errorf("note %q, warnings %q; want %q", batch.Note, batch.Warnings, want)
 	}
 	want := []record.Tri{record.True, record.False, record.True, record.False, record.Unknown, record.Unknown}
 	for i, enabled := range want {
