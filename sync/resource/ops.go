@@ -26,6 +26,9 @@ import (
 // nil for a removal. There the operation makes the wanted value true whatever the
 // target holds, also when it equals old. Its key "active" is not looked at.
 func Ops(old Resource, want Wanted, shape Shape, maybe map[string]any) Edit {
+	if len(maybe) == 0 && Equal(old, want.Resource) {
+		return Edit{}
+	}
 	c := changes{shape: shape, edit: Edit{Before: map[string]any{}, After: map[string]any{}}}
 	for _, group := range cells(old, want, maybe) {
 		def := shape.find(group[0].at)
