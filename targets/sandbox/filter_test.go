@@ -11,7 +11,7 @@ import (
 func filterHost(t *testing.T) *host {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	h := serve(t, Options{Now: func() time.Time { now = now.Add(time.Hour); return now }})
-	boss := h.user(`"userName":"boss","externalId":"X1","title":"Head","active":true,"name":{"familyName":"Zahn"}`)
+	boss := h.user(`"userName":"boss","externalId":"X1","title":"Head","displayName":"anna","active":true,"name":{"familyName":"Zahn"}`)
 	a := h.user(`"userName":"Anna","externalId":"x1","active":true,"title":"a\"b\\c [1] (é)","emails":[{"value":"anna@x","type":"work","primary":true},{"value":"shared@x","type":"home"}],
 		"x509Certificates":[{"value":"QUJD"}],` + enterprise + `:{"department":"Sales","manager":{"value":"` + boss + `"}}`)
 	h.user(`"userName":"bert","active":false,"emails":[{"value":"bert@x","type":"home"},{"value":"shared@x","type":"work"}],` + enterprise + `:{"department":"sales east"}`)
@@ -26,6 +26,7 @@ func TestFilter(t *testing.T) {
 	for filter, want := range map[string]string{
 		`userName eq "ANNA"`:                             "Anna",
 		`USERNAME EQ "anna"`:                             "Anna",
+		`displayName eq "Anna"`:                          "boss",
 		`userName eq "nobody"`:                           "",
 		`userName ne "anna"`:                             "boss bert",
 		`userName co "N"`:                                "Anna",
@@ -274,7 +275,7 @@ func TestSearch(t *testing.T) {
 	if r := h.must(200, "POST", "/.search", search(`,"filter":"userName pr"`)); found(r) != 3 {
 		t.Errorf("users only: %s", r.raw)
 	}
-	if r := h.must(200, "GET", "/?filter=displayName%20pr", ""); found(r) != 2 {
+	if r := h.must(200, "GET", "/?filter=displayName%20pr", ""); found(r) != 3 {
 		t.Errorf("GET of the root: %s", r.raw)
 	}
 	h.refused(400, "invalidFilter", "POST", "/.search", search(`,"filter":"colour pr"`))

@@ -120,6 +120,7 @@ func TestFileRefused(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"torn in the middle": {good[:40] + "\n" + good, ":1: "},
 		"not ours":           {good + `{"some":"json"}` + "\n", ":2: not a line of a sandbox accounts file"},
+		"unknown operation":  {strings.Replace(good, "put", "move", 1), ":1: not a line of a sandbox accounts file"},
 		"not ours, no end":   {`{"some":"json"}`, ":1: not a line of a sandbox accounts file"},
 		"a CSV":              {"name,mail\n", ":1: "},
 		"member of nothing":  {strings.Replace(strings.Replace(good, `"User"`, `"Group"`, 1), `}}`, `},"join":["x"]}`, 1), "member x of a group does not exist"},

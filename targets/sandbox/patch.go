@@ -283,7 +283,8 @@ func onAttribute(m map[string]any, op operation, a *attribute) error {
 	switch before := m[a.Name].(type) {
 	case map[string]any:
 		if raw, ok := op.value.(map[string]any); ok {
-			return merge(m, a, before, raw, v)
+			merge(m, a, before, raw, v)
+			return nil
 		}
 	case []any:
 		if v != nil && op.op == "add" {
@@ -312,7 +313,7 @@ func clearAttribute(m map[string]any, a *attribute, scimType string) error {
 
 // merge sets the parts that a value for a singular complex attribute names,
 // and clears those it names as null (RFC 7644 section 3.5.2.3).
-func merge(m map[string]any, a *attribute, before, raw map[string]any, v any) error {
+func merge(m map[string]any, a *attribute, before, raw map[string]any, v any) {
 	for name, part := range raw {
 		if sub := a.sub(name); part == nil && sub.Mutability != "readOnly" {
 			delete(before, sub.Name)
@@ -324,7 +325,6 @@ func merge(m map[string]any, a *attribute, before, raw map[string]any, v any) er
 	if len(before) == 0 {
 		delete(m, a.Name)
 	}
-	return missingSub(a.SubAttributes, before, a.Name)
 }
 
 // onPart applies an operation to a part of a singular attribute.
@@ -341,7 +341,7 @@ func onPart(m map[string]any, op operation, t target) error {
 		return nil
 	}
 	m[t.attr.Name] = parts
-	return missingSub(t.attr.SubAttributes, parts, t.attr.Name)
+	return nil
 }
 
 // addElements adds to a multi-valued attribute. An element that is there gets
@@ -392,13 +392,12 @@ func onElements(m map[string]any, op operation, t target) error {
 	primary := -1
 	for _, i := range chosen {
 		e := all[i].(map[string]any)
-		was := e["primary"]
 		next, err := onElement(e, op, t)
 		if err != nil {
 			return err
 		}
 		all[i] = next
-		if next["primary"] == true && was != true {
+		if next["primary"] == true {
 			if primary >= 0 {
 				return refuse("invalidValue", "only one value can be made primary")
 			}

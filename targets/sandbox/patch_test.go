@@ -116,6 +116,7 @@ func TestPatchRefused(t *testing.T) {
 		{"dots without path", `{"op":"replace","value":{"name.givenName":"x"}}`, "invalidSyntax"},
 		{"two primary", `{"op":"add","path":"emails","value":[{"value":"1","primary":true},{"value":"2","primary":true}]}`, "invalidValue"},
 		{"two made primary", `{"op":"replace","path":"phoneNumbers","value":[{"value":"1"},{"value":"2"}]},{"op":"replace","path":"phoneNumbers[value pr].primary","value":true}`, "invalidValue"},
+		{"the primary and another", `{"op":"replace","path":"emails[type pr].primary","value":true}`, "invalidValue"},
 		{"made the same", `{"op":"replace","path":"emails[type pr].type","value":"x"},{"op":"replace","path":"emails[type pr].value","value":"x"}`, "invalidValue"},
 		{"id", `{"op":"replace","path":"id","value":"x"}`, "mutability"},
 		{"other id", `{"op":"replace","value":{"id":"x"}}`, "mutability"},
@@ -151,6 +152,15 @@ func TestPatchSaysItsOwnID(t *testing.T) {
 	h := serve(t, Options{})
 	id := h.user(`"userName":"a"`)
 	h.must(200, "PATCH", "/Users/"+id, patchBody(`{"op":"replace","value":{"id":"`+id+`","active":false}}`))
+}
+
+func TestManagerWhoLeft(t *testing.T) {
+	h := serve(t, Options{})
+	boss := h.user(`"userName":"boss"`)
+	a := "/Users/" + h.user(`"userName":"a",`+enterprise+`:{"manager":{"value":"`+boss+`"}}`)
+	h.must(204, "DELETE", "/Users/"+boss, "")
+	h.must(200, "PATCH", a, patchBody(`{"op":"replace","path":"title","value":"T"}`))
+	h.refused(400, "invalidValue", "POST", "/Users", userBody(`"userName":"b",`+enterprise+`:{"manager":{"value":"`+boss+`"}}`))
 }
 
 func TestRenameFreesTheName(t *testing.T) {
@@ -194,6 +204,13 @@ func TestPatchMembers(t *testing.T) {
 			h.must(204, "PATCH", g, fill(patchBody(c.ops)))
 			if got := members(h.get(g)); got != c.want {
 				t.Errorf("members %q, want %q", got, c.want)
+			}
+			version := `W/"2"`
+			if c.want == "a b" {
+				version = `W/"1"`
+			}
+			if got := h.must(200, "GET", g, "").header.Get("ETag"); got != version {
+				t.Errorf("version %s, want %s", got, version)
 			}
 		})
 	}

@@ -184,6 +184,10 @@ func TestMemberships(t *testing.T) {
 		t.Errorf("still in %s", asJSON(u["groups"]))
 	}
 	h.must(204, "DELETE", "/Groups/"+g, "")
+	h.must(204, "DELETE", "/Groups/"+h.group(`"displayName":"short","members":[{"value":"`+a+`"}]`), "")
+	if u := h.get("/Users/" + a); u["groups"] != nil {
+		t.Errorf("in a deleted group: %s", asJSON(u["groups"]))
+	}
 	if got := h.get("/Groups/" + outer); got["members"] != nil {
 		t.Errorf("a deleted group is still a member: %s", asJSON(got))
 	}

@@ -89,16 +89,12 @@ func (t *table) index(r *resource) {
 		t.byExternal[r.keys.external] = append(t.byExternal[r.keys.external], r)
 	}
 	for _, e := range r.keys.emails {
-		if !slices.Contains(t.byEmail[e], r) {
-			t.byEmail[e] = append(t.byEmail[e], r)
-		}
+		t.byEmail[e] = append(t.byEmail[e], r)
 	}
 }
 
 func (t *table) unindex(r *resource) {
-	if t.byName[r.keys.name] == r {
-		delete(t.byName, r.keys.name)
-	}
+	delete(t.byName, r.keys.name)
 	without(t.byExternal, r.keys.external, r)
 	for _, e := range r.keys.emails {
 		without(t.byEmail, e, r)

@@ -224,8 +224,7 @@ func (e *memberEdit) ids() []string {
 func (e *memberEdit) result() (join, leave []string) {
 	for _, id := range e.order {
 		if e.joined[id] {
-			join = append(join, id)
-			delete(e.joined, id) // it may be in the order twice
+			join = append(join, id) // twice if somebody came, left and came again, which is once
 		}
 	}
 	for id := range e.left {
