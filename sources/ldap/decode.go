@@ -227,15 +227,15 @@ func (d *decoder) adAccount(lock []string) (record.Tri, time.Time) {
 	return d.expiring(usable(bits&adDisabled == 0), fileTime)
 }
 
-// expiring reads the expiry marker. One that cannot be read makes the state
-// unknown, which changes nobody.
+// expiring reads the expiry marker. One that cannot be read makes the state of
+// a usable account unknown, which changes nobody.
 func (d *decoder) expiring(state record.Tri, parse func(string) (time.Time, error)) (record.Tri, time.Time) {
 	if d.expiry < 0 || len(d.slots[d.expiry].values) == 0 {
 		return state, time.Time{}
 	}
 	at, err := parse(d.slots[d.expiry].values[0])
-	if err != nil {
-		return record.Unknown, time.Time{}
+	if err != nil && state == record.True {
+		state = record.Unknown
 	}
 	return state, at
 }

@@ -153,13 +153,13 @@ func TestT5bSlowButAlive(t *testing.T) {
 }
 
 func TestT6ConsumerStops(t *testing.T) {
-	f := newFake(t, 1500)
+	f := newFake(t, 700)
 	leaks := goleak.IgnoreCurrent()
 	mine := errors.New("enough")
-	for _, at := range []int{1, 2, 100, 1499} {
+	for _, at := range []int{1, 2, 100, 699} {
 		done := make(chan error, 1)
 		go func() {
-			_, err := count(context.Background(), f.source(func(o *ldap.Options) { o.PageSize = 1500 }), func(n int) error {
+			_, err := count(context.Background(), f.source(func(o *ldap.Options) { o.PageSize = 700 }), func(n int) error {
 				if n == at {
 					time.Sleep(100 * time.Millisecond) // for everything between server and consumer to fill up
 					return mine
@@ -196,23 +196,23 @@ func TestT7OneControlAPage(t *testing.T) {
 }
 
 func TestT8Memory(t *testing.T) {
-	f := newFake(t, 12000)
+	f := newFake(t, 6000)
 	var before, middle runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	got, err := count(t.Context(), f.source(func(o *ldap.Options) { o.PageSize = 1000 }), func(n int) error {
-		if n == 11500 {
+		if n == 5500 {
 			runtime.GC()
 			runtime.ReadMemStats(&middle)
 		}
 		return nil
 	})
-	if got != 12000 || err != nil {
+	if got != 6000 || err != nil {
 		t.Fatalf("%d people, %v", got, err)
 	}
-	// Keeping the entries would hold some 30 MB.
-	if held := int64(middle.HeapAlloc) - int64(before.HeapAlloc); held > 10<<20 {
-		t.Errorf("%d bytes are held after 11500 people", held)
+	// Keeping the entries would hold some 15 MB.
+	if held := int64(middle.HeapAlloc) - int64(before.HeapAlloc); held > 5<<20 {
+		t.Errorf("%d bytes are held after 5500 people", held)
 	}
 }
 
@@ -328,7 +328,7 @@ func TestCutAnywhere(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, 4)
 	complete := 0
-	for limit := 1; ; limit += 3 {
+	for limit := 1; ; limit += 7 {
 		f.set(func() {
 			f.onSearch = func(c *fakeConn, s fakeSearch) {
 				c.Conn = &cutConn{Conn: c.Conn, left: limit}
@@ -338,7 +338,7 @@ func TestCutAnywhere(t *testing.T) {
 		got, err := count(t.Context(), f.source(func(o *ldap.Options) { o.PageSize = 100 }), nil)
 		whole(t, got, err, 4)
 		if err == nil {
-			if complete++; complete == 3 {
+			if complete++; complete == 2 {
 				return
 			}
 		}

@@ -65,7 +65,7 @@ var dialects = [...]dialect{
 	},
 	OpenLDAP: {anchor: "entryUUID", filter: personFilter, lock: "pwdAccountLockedTime"},
 	DS389:    {anchor: "nsUniqueId", filter: personFilter, lock: "nsAccountLock"},
-	FreeIPA:  {anchor: "ipaUniqueID", filter: personFilter, lock: "nsAccountLock"},
+	FreeIPA:  {anchor: "ipaUniqueID", filter: personFilter, lock: "nsAccountLock", expiry: "krbPrincipalExpiration"},
 	Generic:  {anchor: "entryUUID", filter: personFilter},
 }
 

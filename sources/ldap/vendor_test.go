@@ -65,6 +65,29 @@ func TestActiveDirectory(t *testing.T) {
 	}
 }
 
+func TestFreeIPAExpiry(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, 3)
+	until := []string{"20301231120000Z", "", "soon"}
+	f.attrs = func(i int) []string {
+		pairs := []string{"ipaUniqueID", string(rune('0' + i))}
+		if v := until[i-1]; v != "" {
+			pairs = append(pairs, "krbPrincipalExpiration", v)
+		}
+		return pairs
+	}
+	got := mustRead(t, f.source(func(o *ldap.Options) { o.Vendor = ldap.FreeIPA }))
+	if r := got["1"]; r.Enabled != record.True || !r.Expires.Equal(time.Date(2030, 12, 31, 12, 0, 0, 0, time.UTC)) {
+		t.Errorf("%+v", r)
+	}
+	if r := got["2"]; r.Enabled != record.True || !r.Expires.IsZero() {
+		t.Errorf("%+v", r)
+	}
+	if r := got["3"]; r.Enabled != record.Unknown || !r.Expires.IsZero() {
+		t.Errorf("an expiry that cannot be read is to change nobody: %+v", r)
+	}
+}
+
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, 3)
