@@ -77,7 +77,7 @@ type htmlProblem struct {
 
 func (h *htmlWriter) plan(p *Plan) {
 	data := htmlPlan{Job: Safe(p.Job), Target: Safe(p.Target), Source: Safe(p.Source), Totals: p.Totals(), Empty: p.Changes() == 0,
-		Besides: p.besides(), Holds: p.holdText(), Digest: p.Digest, HeldDigest: p.HeldDigest}
+		Besides: p.besides(), Holds: p.holdText(), Digest: Safe(p.Digest), HeldDigest: Safe(p.HeldDigest)}
 	if !p.At.IsZero() {
 		data.At = stamp(p.At)
 	}

@@ -87,6 +87,10 @@ func TestReadSavedRefusesEveryCut(t *testing.T) {
 	one := asJSON(t, first)
 	whole := one + asJSON(t, second)
 	for n := range whole {
+		// Every cut near the end of a line, and many inside one.
+		if near := strings.Contains(whole[max(0, n-3):min(len(whole), n+3)], "\n"); n > 20 && n%17 != 0 && !near {
+			continue
+		}
 		got, err := ReadSaved(strings.NewReader(whole[:n]))
 		switch {
 		case n == len(one) || n == len(one)-1 || n == len(whole)-1: // but for the line's end, a section is complete
@@ -155,7 +159,7 @@ func TestReadSavedRefuses(t *testing.T) {
 }
 
 func TestReadSavedTakesLongLines(t *testing.T) {
-	p := made(&Change{Action: Create, Kind: "user", Key: key("1"), After: map[string]any{"note": strings.Repeat("x", 1<<20)}})
+	p := made(&Change{Action: Create, Kind: "user", Key: key("1"), After: map[string]any{"note": strings.Repeat("x", 200<<10)}})
 	if got, err := ReadSaved(strings.NewReader(asJSON(t, p))); err != nil || len(got) != 1 {
 		t.Errorf("%v, %v", got, err)
 	}

@@ -33,7 +33,7 @@ const longest = 64 << 20
 // complete, and its changes must be the ones that its digests were made of. An error
 // says in which line it is and what to do; no section counts then.
 func ReadSaved(r io.Reader) ([]Saved, error) {
-	s := savedReader{in: bufio.NewReaderSize(r, 1<<16)}
+	s := savedReader{in: bufio.NewReaderSize(r, 1<<14)}
 	for {
 		text, whole, err := s.next()
 		if err == io.EOF {

@@ -182,7 +182,7 @@ func (f *fullDisk) Write(b []byte) (int, error) {
 
 // A writer that fails must not end as a success, and stops the walk through the plan.
 func TestWritersReportErrors(t *testing.T) {
-	const people = 10000
+	const people = 3000
 	long := made(many(people)...)
 	broken := made(many(3)...)
 	broken.Each = func(func(*Change) error) error { return errors.New("read the spool: gone") }
@@ -194,7 +194,7 @@ func TestWritersReportErrors(t *testing.T) {
 		if err := write(broken, &fullDisk{1 << 30}); err == nil || !strings.Contains(err.Error(), "read the spool: gone") {
 			t.Errorf("%s: the plan's error is %v", name, err)
 		}
-		for _, left := range []int{0, 100, 70000, 200000} {
+		for _, left := range []int{0, 100, 70000, 130000} {
 			p, walked := *long, 0
 			each := long.Each
 			p.Each = func(fn func(*Change) error) error {
