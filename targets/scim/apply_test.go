@@ -219,18 +219,24 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestNoTarget(t *testing.T) {
+	mail, phone := removal(`emails[type eq "home"]`), removal(`phoneNumbers[type eq "home"]`)
 	for _, c := range []struct {
-		ops  []resource.Op
-		want plan.Verdict
+		ops     []resource.Op
+		doubted bool
+		want    plan.Verdict
 	}{
-		{[]resource.Op{removal(`emails[type eq "home"]`)}, plan.Done},
-		{[]resource.Op{removal(`emails[type eq "home"]`), replace("title", "x")}, plan.Park},
-		{[]resource.Op{replace(`emails[type eq "home"].value`, "x")}, plan.Park},
-		{[]resource.Op{removal(`emails[type eq "home"]`), removal(`phoneNumbers[type eq "home"]`)}, plan.Park},
+		{[]resource.Op{mail}, false, plan.Done},
+		{[]resource.Op{mail}, true, plan.Done},
+		{[]resource.Op{mail, replace("title", "x")}, true, plan.Park},
+		{[]resource.Op{replace(`emails[type eq "home"].value`, "x")}, true, plan.Park},
+		{[]resource.Op{mail, phone}, false, plan.Park},
+		{[]resource.Op{mail, phone}, true, plan.Done},
 	} {
 		server := scimtest.NewFaulty(nil)
 		server.Forever(scimError(400, "NoTarget"))
-		r := apply(t, serve(t, server), scimtest.Change(plan.Update, "7", c.ops...))
+		change := scimtest.Change(plan.Update, "7", c.ops...)
+		change.Doubted = c.doubted
+		r := apply(t, serve(t, server), change)
 		if r.Verdict != c.want || (r.Verdict == plan.Done && r.Ack.RemoteID != "7") {
 			t.Errorf("%v: %+v", c.ops, r)
 		}

@@ -188,16 +188,17 @@ func badRequest(change *plan.Change, e *Error) plan.Result {
 	return plan.Result{Verdict: plan.Park, Err: e}
 }
 
-// removed tells whether noTarget means that what was to go is gone: the change is
-// one removal. Of several removals one was in vain, and the server has not done the
-// others either (RFC 7644 section 3.5.2: a PATCH is atomic).
+// removed tells whether noTarget means that what was to go is gone: the change only
+// removes, and either it is one removal, or it was sent before and its answer lost.
+// Of several removals sent for the first time one was in vain, and the server has
+// not done the others either (RFC 7644 section 3.5.2: a PATCH is atomic).
 func removed(change *plan.Change) bool {
 	for _, op := range change.Ops {
 		if op.Op != "remove" {
 			return false
 		}
 	}
-	return len(change.Ops) == 1
+	return len(change.Ops) == 1 || (len(change.Ops) > 1 && change.Doubted)
 }
 
 func conflict(change *plan.Change, e *Error) plan.Result {
