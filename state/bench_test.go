@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -83,5 +84,16 @@ func BenchmarkCommitOne(b *testing.B) {
 	for b.Loop() {
 		n++
 		commit(b, s, staff, entry(user("hr", fmt.Sprint(n)), fmt.Sprint("id", n), ledger.Live))
+	}
+}
+
+// BenchmarkOpen is what every command pays that runs while the daemon does not.
+func BenchmarkOpen(b *testing.B) {
+	s, _ := filled(b)
+	must(b, s.Close())
+	for b.Loop() {
+		s, err := Open(filepath.Dir(s.Path()), Options{})
+		must(b, err)
+		must(b, s.Close())
 	}
 }

@@ -148,7 +148,7 @@ func writeRound(s *State, n int) error {
 // rows, entries, indexes and counts agree.
 func TestKilledAtAnyMoment(t *testing.T) {
 	dir := t.TempDir()
-	end := time.Now().Add(8 * time.Second)
+	end := time.Now().Add(6 * time.Second)
 	rounds, said := 0, uint64(0)
 	for ; time.Now().Before(end); rounds++ {
 		cmd, lines := start(t, "write", dir)

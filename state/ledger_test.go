@@ -279,7 +279,7 @@ func TestSettleStoresProgressLast(t *testing.T) {
 
 func TestHoldsAndApprovals(t *testing.T) {
 	s := openNew(t)
-	hold := ledger.Hold{ID: "h7", Job: "staff", Target: "ringcentral", Digest: "dd", At: noon, Run: "r1",
+	hold := ledger.Hold{ID: "h7", Job: "staff", Target: "ringcentral", Digest: "dd", At: noon, Run: "r1", Rejected: "anna",
 		Limits: []ledger.Limit{{Limit: "deactivate.percent", N: 12, Of: 50, Max: "10%"}}}
 	digests := map[string]bool{}
 	for i := range pageLen + 1 {

@@ -191,6 +191,17 @@ func TestFlippedBytesNeverEndTheProcess(t *testing.T) {
 	}
 }
 
+func TestPageOfTwoParentsIsNoticed(t *testing.T) {
+	file := bytes.NewReader(stateFile(t))
+	m, err := readMeta(file)
+	must(t, err)
+	w := walker{file: file, meta: m, seen: make([]uint64, m.pages/64+1)}
+	must(t, w.tree(m.root, 0))
+	if err := w.tree(m.root, 0); err == nil || !strings.Contains(err.Error(), "used twice") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestDamageUnderAnOpenStateIsFound(t *testing.T) {
 	s := openNew(t)
 	must(t, s.Merge("hr", rows("hr", 500), nil))

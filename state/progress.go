@@ -56,7 +56,7 @@ func putProgress(tx *bolt.Tx, b *bolt.Bucket, p *ledger.Progress) error {
 
 // EachLook implements engine.Progress. The looks come in the order of keys.
 func (s *State) EachLook(flow ledger.Flow, fn func(*ledger.Look) error) error {
-	return s.each("read looks of "+flow.String(), inFlow(flow, bucketLooks), nil, func(p pair) error {
+	return s.each(scan{name: "read looks of " + flow.String(), bucket: inFlow(flow, bucketLooks)}, func(p pair) error {
 		l, err := decodeLook(p)
 		if err != nil {
 			return fmt.Errorf("state: %w", err)
@@ -67,7 +67,7 @@ func (s *State) EachLook(flow ledger.Flow, fn func(*ledger.Look) error) error {
 
 // EachIntent implements engine.Progress. The intents come in the order of keys.
 func (s *State) EachIntent(flow ledger.Flow, fn func(*ledger.Intent) error) error {
-	return s.each("read intents of "+flow.String(), inFlow(flow, bucketIntents), nil, func(p pair) error {
+	return s.each(scan{name: "read intents of " + flow.String(), bucket: inFlow(flow, bucketIntents)}, func(p pair) error {
 		i, err := decodeIntent(p)
 		if err != nil {
 			return fmt.Errorf("state: %w", err)

@@ -20,9 +20,16 @@ type pair struct {
 // hasPrefix is false for the nil key with which a cursor tells its end.
 func hasPrefix(key, prefix []byte) bool { return key != nil && bytes.HasPrefix(key, prefix) }
 
-// each calls fn with all pairs of a bucket of people that keep agrees to, in the order
-// of record.Key, between transactions. bucket may give nil.
-func (s *State) each(name string, bucket func(*bolt.Tx) *bolt.Bucket, keep func(v []byte) bool, fn func(pair) error) error {
+// scan is a visit to a bucket of people.
+type scan struct {
+	name   string                      // what is being done, for errors
+	bucket func(*bolt.Tx) *bolt.Bucket // may give nil: there is nothing
+	keep   func(value []byte) bool     // nil: all
+}
+
+// each calls fn with all pairs that a scan keeps, in the order of record.Key, between
+// transactions.
+func (s *State) each(sc scan, fn func(pair) error) error {
 	sources, err := s.Sources()
 	if err != nil {
 		return err
@@ -31,8 +38,8 @@ func (s *State) each(name string, bucket func(*bolt.Tx) *bolt.Bucket, keep func(
 		var next []byte
 		for more := true; more; {
 			var page []pair
-			err := s.view(name, func(tx *bolt.Tx) (err error) {
-				page, next, err = readPage(tx, bucket(tx), source, next, keep)
+			err := s.view(sc.name, func(tx *bolt.Tx) (err error) {
+				page, next, err = sc.page(tx, source, next)
 				return err
 			})
 			if err != nil {
@@ -49,10 +56,10 @@ func (s *State) each(name string, bucket func(*bolt.Tx) *bolt.Bucket, keep func(
 	return nil
 }
 
-// readPage copies what keep agrees to from the next pageLen pairs of a source, and tells
-// where to go on; next is nil behind the last.
-func readPage(tx *bolt.Tx, b *bolt.Bucket, source string, from []byte, keep func(v []byte) bool) (page []pair, next []byte, err error) {
-	prefix := sourceNames.find(tx, source)
+// page copies what is kept of the next pageLen pairs of a source, and tells where to go
+// on; next is nil behind the last.
+func (sc scan) page(tx *bolt.Tx, source string, from []byte) (page []pair, next []byte, err error) {
+	b, prefix := sc.bucket(tx), sourceNames.find(tx, source)
 	if b == nil || prefix == nil {
 		return nil, nil, nil
 	}
@@ -65,7 +72,7 @@ func readPage(tx *bolt.Tx, b *bolt.Bucket, source string, from []byte, keep func
 		if n++; n > pageLen {
 			return page, bytes.Clone(k), nil
 		}
-		if keep != nil && !keep(v) {
+		if sc.keep != nil && !sc.keep(v) {
 			continue
 		}
 		key, err := spell.parse(k)
