@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -171,17 +172,18 @@ func TestAnAttributeThatWasNotRead(t *testing.T) {
 // A source may reuse the memory of its records.
 func TestResultsAreCopies(t *testing.T) {
 	buf := []byte("jane@example.org")
-	r := person(map[string][]string{"mail": {string(buf), ""}})
-	values := r.Attrs[0].Values
-	m := mustCompile(t, spec(Line{Path: "roles", Expr: `values("mail")`})).Mapper()
-	res := m.Map(r, noon)
-	if values[0] != "jane@example.org" || values[1] != "" {
-		t.Error("the record changed")
+	text := unsafe.String(&buf[0], len(buf))
+	r := &record.Record{ID: text, DN: text, Attrs: []record.Attr{{Name: "mail", Values: []string{text, ""}}}}
+	p := mustCompile(t, spec(Line{Path: "roles", Expr: `values("mail")`}, Line{Path: "title", Expr: "dn"}))
+	res := p.Mapper().Map(r, noon)
+	copy(buf, "XXXXXXXXXXXXXXXX")
+	const want = "jane@example.org"
+	if res.Err != nil || res.Want.Text("userName") != want || res.Want.Text("externalId") != want || res.Want.Text("title") != want ||
+		res.Want.Get("roles").([]resource.Element)[0]["value"] != want {
+		t.Errorf("%v, %v", res.Want, res.Err)
 	}
-	values[0] = "overwritten"
-	m.Map(r, noon)
-	if res.Want.Text("userName") != "jane@example.org" {
-		t.Error(res.Want)
+	if len(r.Attrs[0].Values) != 2 || r.Attrs[0].Values[1] != "" {
+		t.Error("the record changed")
 	}
 }
 

@@ -208,6 +208,12 @@ func TestADateThatIsNone(t *testing.T) {
 		if res.Err == nil || res.Err.Error() != want || res.Active != record.Unknown {
 			t.Errorf("got %v, active %d; want %s", res.Err, res.Active, want)
 		}
+		r := person(values)
+		r.Enabled = record.False
+		res = mustCompile(t, s).Mapper().Map(r, noon)
+		if res.Err == nil || res.Err.Error() != want || res.In != record.True || res.Active != record.False {
+			t.Errorf("a disabled account with a bad date: %v, in %d, active %d", res.Err, res.In, res.Active)
+		}
 		i.Expr = "1 + 1"
 		res = mustCompile(t, s).Mapper().Map(person(values), noon)
 		if want := what + " (config.yaml:7:7): is a number; it has to be a date"; fmt.Sprint(res.Err) != want {

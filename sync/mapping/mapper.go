@@ -20,8 +20,8 @@ type Result struct {
 	// In tells whether the person is to have an account. Unknown comes with Err.
 	In record.Tri
 	// Active tells whether the account is to be active; Unknown: leave it as it is.
-	// It is right also when Err is about something else, so that a leaver with a bad
-	// value can be deactivated.
+	// False is certain also beside Err, so that somebody who has to go goes in spite
+	// of a bad value.
 	Active record.Tri
 	Want   resource.Wanted // empty when Err is set or In is not True; Managed is shared: do not change it
 	Name   string          // displayName or userName, for humans
@@ -94,17 +94,17 @@ func (m *Mapper) Map(r *record.Record, at time.Time) Result {
 	if res.In != record.True {
 		return m.done(res)
 	}
-	early, err := m.early()
-	if err != nil {
-		res.In, res.Err = record.Unknown, err
-		return m.done(res)
-	}
+	early, wrong := m.early()
 	if early && !m.p.from.Inactive {
 		res.In = record.False
 		return m.done(res)
 	}
-	if res.Active, res.Err = m.active(early); res.Err != nil {
-		res.Active = record.Unknown
+	res.Active, res.Err = m.active(early)
+	if wrong != nil {
+		res.Err = wrong
+		if res.Active != record.False {
+			res.In, res.Active = record.Unknown, record.Unknown
+		}
 	}
 	want, name, err := m.want(r)
 	res.Name = name
@@ -204,17 +204,25 @@ func (m *Mapper) include() (record.Tri, error) {
 
 // active judges the account: the end first, since nothing else counts after it.
 func (m *Mapper) active(early bool) (record.Tri, error) {
-	over, err := m.over()
-	switch {
-	case err != nil:
-		return record.Unknown, err
-	case over || early:
-		return record.False, nil
-	case m.p.active != nil:
-		return m.truth(m.p.active)
+	over, wrong := m.over()
+	if over || early {
+		return record.False, wrong
 	}
-	m.soon(m.expires)
-	return tri(m.env["$account_enabled "])
+	var active record.Tri
+	var err error
+	if m.p.active != nil {
+		active, err = m.truth(m.p.active)
+	} else {
+		m.soon(m.expires)
+		active, err = tri(m.env["$account_enabled "])
+	}
+	if wrong == nil {
+		return active, err
+	}
+	if active != record.False { // only the end could make it true for sure
+		active = record.Unknown
+	}
+	return active, wrong
 }
 
 func tri(v any) (record.Tri, error) {

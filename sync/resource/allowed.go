@@ -14,6 +14,10 @@ var secrets = []string{
 	"supplementalcredentials", "krbprincipalkey", "krbextradata", "sambantpassword", "sambalmpassword",
 	"sambapasswordhistory", "ipanthash", "ipatokenotpkey", "pwdhistory", "authpassword", "userpkcs12",
 	"msds_managedpassword", "mslaps_password", "ms_mcs_admpwd", "nsmultiplexorcredentials", "otpsecret", "totpsecret",
+	"passwordhistory", "initialauthincoming", "initialauthoutgoing", "trustauthincoming", "trustauthoutgoing",
+	"unixuserpassword", "mssfu30password", "mslaps_encryptedpassword", "mslaps_encryptedpasswordhistory",
+	"msfve_recoverypassword", "msfve_keypackage", "krbmkey", "krbpwdhistory", "krb5key", "sambacleartextpassword",
+	"olcrootpw", "nsslapd_rootpw", "radiussharedsecret",
 }
 
 // Secret tells whether an attribute of this name, at a source or at a target, holds

@@ -71,6 +71,8 @@ func TestOpsTable(t *testing.T) {
 			ops: "remove emails[type eq \"work\" and value eq \"a\"]\nadd displayName \"x\"\nadd emails [{\"type\":\"home\",\"value\":\"a\"}]"},
 		{name: "an element whose value is not managed stays", old: workValue + `: "a", ` + workDisplay + `: "d"`, unmanaged: `emails[type eq "work"].value`,
 			ops: `remove emails[type eq "work"].display`},
+		{name: "what is left of an element without its value goes with it", old: workValue + `: "a", ` + workDisplay + `: "d"`, unmanaged: `emails[type eq "work"].display`,
+			ops: `remove emails[type eq "work" and value eq "a"]`},
 		{name: "primary moves: nothing is sent for the old one", old: workValue + `: "a", ` + workPrimary + `: true, ` + homeValue + `: "h"`,
 			want: workValue + `: "a", ` + homeValue + `: "h", ` + homePrimary + `: true`, ops: `replace emails[type eq "home"].primary true`},
 		{name: "primary goes", old: workValue + `: "a", ` + workPrimary + `: true`, want: workValue + `: "a"`, ops: `remove emails[type eq "work"].primary`},
