@@ -66,7 +66,8 @@ func program(t testing.TB, dir string, args ...string) *exec.Cmd {
 	}
 	c := exec.Command(self, args...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), asProgram+"=1", settleTime+"=300ms", "SCIMSYNC_CONFIG="+filepath.Join(dir, "config.yaml"), "NO_COLOR=1")
+	c.Env = append(os.Environ(), asProgram+"=1", settleTime+"=300ms", "SCIMSYNC_CONFIG="+filepath.Join(dir, "config.yaml"), "NO_COLOR=1",
+		"GORACE=atexit_sleep_ms=0") // under -race every process would sleep for a second at its end
 	return c
 }
 
