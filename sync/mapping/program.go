@@ -118,6 +118,7 @@ type code struct {
 	lists   []int // slots that are used with all their values
 	enabled bool  // account_enabled is used, which depends on the time
 	dn      bool
+	plain   string // the variable, for an expression that is nothing else
 }
 
 // Names lists the attributes of the source that the program needs, sorted, as the
