@@ -112,12 +112,12 @@ func TestRefusedConnection(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	server := scimtest.NewFaulty(nil)
 	server.Forever(scimtest.Reply{Status: 204, Delay: time.Minute})
-	target := serve(t, server, func(o *scim.Options) { o.Timeout = 50 * time.Millisecond })
+	target := serve(t, server, func(o *scim.Options) { o.Timeout = 500 * time.Millisecond })
 	r := apply(t, target, scimtest.Change(plan.Deactivate, "7"))
 	if r.Verdict != plan.InDoubt {
 		t.Errorf("verdict %d: %v", r.Verdict, r.Err)
 	}
-	says(t, r.Err, "no answer in time (50ms)")
+	says(t, r.Err, "no answer in time (500ms)")
 }
 
 func TestCancelled(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"scimsync/sync/plan"
 	"scimsync/targets/sandbox"
 	"scimsync/targets/scim"
 	"scimsync/targets/scimtest"
@@ -46,4 +47,27 @@ func TestSandboxByHTTP2(t *testing.T) {
 		return scim.Options{Name: "sandbox", URL: listener.URL + sandbox.DefaultBasePath, Auth: bearer(),
 			TLS: scim.TLS{CAFile: authority(t, listener)}}
 	})
+}
+
+// A create whose answer is lost leaves one account, which the lookup finds.
+func TestLostCreateIsFound(t *testing.T) {
+	for cut, accounts := range map[scimtest.Cut]int{scimtest.Before: 0, scimtest.After: 1} {
+		server := newSandbox(t)
+		faulty := scimtest.NewFaulty(server)
+		faulty.Script(scimtest.Reply{Cut: cut})
+		listener := httptest.NewServer(faulty)
+		t.Cleanup(listener.Close)
+		target, err := scim.New(scim.Options{Name: "sandbox", URL: listener.URL + sandbox.DefaultBasePath, Auth: bearer()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer target.Close()
+		if r := target.Apply(t.Context(), scimtest.Create(scimtest.Person(1)), "corr-1"); r.Verdict != plan.InDoubt {
+			t.Errorf("cut %d: verdict %d: %v", cut, r.Verdict, r.Err)
+		}
+		found, err := target.Find(t.Context(), scimtest.Person(1).Resource)
+		if err != nil || len(found) != accounts || len(server.Users()) != accounts {
+			t.Errorf("cut %d: found %v, error %v, the server holds %d", cut, found, err, len(server.Users()))
+		}
+	}
 }

@@ -128,6 +128,13 @@ func (s *Server) Users() []map[string]any {
 	return list
 }
 
+// Reset forgets all accounts and requests.
+func (s *Server) Reset() {
+	s.t.Helper()
+	var nothing struct{}
+	s.get("/test/reset", &nothing)
+}
+
 func (s *Server) get(path string, into any) {
 	s.t.Helper()
 	resp, err := s.client.Get(s.origin + path)
