@@ -101,7 +101,9 @@ func (r Rule) trips(name string, n, live int) (ledger.Limit, bool) {
 	if r.Count != nil && n > *r.Count {
 		return ledger.Limit{Limit: name + ".count", N: n, Of: live, Max: strconv.Itoa(*r.Count)}, true
 	}
-	if r.Percent != nil && live > 0 && float64(n)*100 > *r.Percent*float64(live) {
+	// Divided, and not multiplied, so that a share that is exactly the limit is not
+	// rounded to one above it.
+	if r.Percent != nil && live > 0 && float64(n)*100/float64(live) > *r.Percent {
 		return ledger.Limit{Limit: name + ".percent", N: n, Of: live,
 			Max: strconv.FormatFloat(*r.Percent, 'f', -1, 64) + "%"}, true
 	}

@@ -43,6 +43,7 @@ func TestGuardLimits(t *testing.T) {
 		"percent, at it":                  {rule(ptr(10.0), nil, 0), 36, 360, ""},
 		"percent, above":                  {rule(ptr(10.0), nil, 0), 37, 360, "update.percent 10%"},
 		"a part of a percent":             {rule(ptr(0.5), nil, 0), 6, 1000, "update.percent 0.5%"},
+		"a part of a percent, at it":      {rule(ptr(93.6), nil, 0), 1287, 1375, ""},
 		"percent zero":                    {rule(ptr(0.0), nil, 0), 1, 1000, "update.percent 0%"},
 		"all of them":                     {rule(ptr(100.0), nil, 0), 1000, 1000, ""},
 		"percent, nobody live":            {rule(ptr(10.0), nil, 0), 1000, 0, ""},

@@ -71,6 +71,11 @@ func TestReadSaved(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	// An action that does not occur is no change, and nobody unclaimed is not the same as not known.
+	b.Summary[Delete], b.Unclaimed = 0, 0
+	if _, err := ReadSaved(strings.NewReader(asJSON(t, b))); err != nil || !strings.Contains(asJSON(t, b), `"unclaimed":0,`) {
+		t.Errorf("%v: %s", err, asJSON(t, b))
+	}
 	dos := strings.ReplaceAll(asJSON(t, a), "\n", "\r\n") + "\r\n"
 	for _, same := range []string{strings.TrimSuffix(asJSON(t, a), "\n"), dos} {
 		if got, err := ReadSaved(strings.NewReader(same)); err != nil || len(got) != 1 {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -66,8 +67,9 @@ func TestTextFoldsByAction(t *testing.T) {
 	for i, c := range changes {
 		c.Action = []Action{Update, Adopt, Update}[i%3]
 	}
+	changes = append(changes, &Change{Action: Delete, Key: key("1")})
 	got := text(t, made(changes...), Style{})
-	for _, want := range []string{"Update and adopt: 63\n", "… and 22 more updates;", "… and 1 more adopt;", "42 updates, 21 adopts; 42 calls."} {
+	for _, want := range []string{"Update and adopt: 63\n", "--format json shows all\n\nDelete: 1\n", "… and 22 more updates;", "… and 1 more adopt;", "42 updates, 21 adopts, 1 delete; 43 calls."} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in:\n%s", want, got)
 		}
@@ -85,6 +87,22 @@ func TestTextSaysWhatCountsBeyondThePlan(t *testing.T) {
 		"The rest does not wait.\n",
 	} {
 		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in:\n%s", want, got)
+		}
+	}
+}
+
+// The hold of a first run says what there is at the target, as far as that is known.
+func TestTextOfFirstRunCountsTheUnclaimed(t *testing.T) {
+	for n, want := range map[int]string{
+		-1:   "  Whether accounts are there that nobody claims is not known: people were looked up one by one.\n",
+		0:    "  0 accounts are there that nobody claims: left alone.\n",
+		1:    "  1 account is there that nobody claims: left alone.\n",
+		1204: "  1,204 accounts are there that nobody claims: left alone.\n",
+	} {
+		p := made(&Change{Action: Create, Key: key("1"), Held: true})
+		p.Holds, p.Unclaimed = []ledger.Limit{{Limit: LimitFirstRun, N: 1, Max: "0"}}, n
+		if got := text(t, p, Style{}); !strings.Contains(got, want) {
 			t.Errorf("%q is missing in:\n%s", want, got)
 		}
 	}
@@ -157,6 +175,18 @@ func TestShowTellsValuesApart(t *testing.T) {
 			t.Errorf("%#v and %#v are both shown as %s", before, v, s)
 		}
 		seen[s] = v
+	}
+}
+
+func TestShow(t *testing.T) {
+	for want, v := range map[string]any{
+		"Jane Doe": "Jane Doe", `"a "`: "a ", `"Doe, Jane"`: "Doe, Jane", `"true"`: "true", "true": true, `""`: "", "42": json.Number("42"), "(none)": nil,
+		`"a -> b"`: "a -> b", `"a\u202eb"`: "a\u202eb", "[work a@example.org primary, b@example.org display=B]": []resource.Element{
+			{"type": "work", "value": "a@example.org", "primary": true}, {"value": "b@example.org", "display": "B"}},
+	} {
+		if got := show(v); got != want {
+			t.Errorf("%#v is shown as %s, want %s", v, got, want)
+		}
 	}
 }
 
