@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -31,7 +32,9 @@ const (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) == "" {
-		os.Exit(m.Run())
+		code := m.Run()
+		_ = os.Remove(filepath.Join(os.TempDir(), fmt.Sprintf("scimsync-test-%d", os.Getpid()))) // see build
+		os.Exit(code)
 	}
 	world := app.Real()
 	world.Settle, _ = time.ParseDuration(os.Getenv(settleTime))
@@ -57,10 +60,28 @@ type outcome struct {
 	out, err string
 }
 
+// shipped makes the helpers of this file run the program as it is shipped, without
+// the race detector: for tests that are about large numbers.
+type shipped struct{ testing.TB }
+
+// build builds the program once for all tests.
+var build = sync.OnceValues(func() (string, error) {
+	file := filepath.Join(os.TempDir(), fmt.Sprintf("scimsync-test-%d", os.Getpid()))
+	out, err := exec.Command("go", "build", "-o", file, "scimsync/cmd/scimsync").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("go build: %w: %s", err, out)
+	}
+	return file, err
+})
+
 // program makes a command that runs scimsync with a config in dir.
 func program(t testing.TB, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
+	which := os.Executable
+	if _, ok := t.(shipped); ok {
+		which = build
+	}
+	self, err := which()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,31 +195,36 @@ func startService(t testing.TB, flags ...string) *service {
 // requests gives the requests since the n-th (0: all), as the server saw them.
 func (s *service) requests(after int64) []request {
 	s.t.Helper()
-	file, err := os.Open(s.log)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer file.Close()
 	var list []request
-	lines := json.NewDecoder(file)
-	for {
+	s.each(func(n int64, line []byte) {
 		var r request
-		if err := lines.Decode(&r); err != nil {
-			return list
-		}
-		if r.N > after {
+		if n > after && json.Unmarshal(line, &r) == nil {
 			list = append(list, r)
 		}
-	}
+	})
+	return list
 }
 
 // last is the number of the newest request.
-func (s *service) last() int64 {
-	list := s.requests(0)
-	if len(list) == 0 {
-		return 0
+func (s *service) last() (last int64) {
+	s.t.Helper()
+	s.each(func(n int64, _ []byte) { last = max(last, n) })
+	return last
+}
+
+// each gives the lines of the request log with their numbers: {"n":NUMBER,…}.
+func (s *service) each(fn func(n int64, line []byte)) {
+	s.t.Helper()
+	log, err := os.ReadFile(s.log)
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	return list[len(list)-1].N
+	for line := range bytes.Lines(log) {
+		number, _, _ := bytes.Cut(bytes.TrimPrefix(line, []byte(`{"n":`)), []byte(","))
+		if n, err := strconv.ParseInt(string(number), 10, 64); err == nil {
+			fn(n, line)
+		}
+	}
 }
 
 // writes counts the requests since the n-th that are no GET, by method.

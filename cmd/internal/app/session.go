@@ -31,6 +31,7 @@ type session struct {
 	sources map[string]*source
 	targets map[string]*target
 	closers []func() error
+	memory  bool // nothing of state.dir may be touched
 }
 
 // source is a source that is ready to be read.
@@ -120,6 +121,7 @@ func (a *app) openMemory(cfg *config.Config) (*session, error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	s := a.newSession(cfg, store)
+	s.memory = true
 	s.closers = append(s.closers, func() error { return os.RemoveAll(dir) })
 	return s, nil
 }
@@ -175,7 +177,11 @@ func (s *session) target(name string) (*target, error) {
 		return nil, fmt.Errorf("target %s: %w", name, err)
 	}
 	if cfg.URL == "" {
-		server, err := sandbox.New(sandbox.Options{File: filepath.Join(s.cfg.State.Dir, "sandbox-"+name+".jsonl")})
+		var options sandbox.Options
+		if !s.memory {
+			options.File = filepath.Join(s.cfg.State.Dir, "sandbox-"+name+".jsonl")
+		}
+		server, err := sandbox.New(options)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", name, err)
 		}
