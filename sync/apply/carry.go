@@ -167,12 +167,24 @@ func (w *walk) intent(change *plan.Change, now time.Time, i int) ledger.Intent {
 	in := ledger.Intent{Key: change.Key, Action: string(change.Action), Run: w.Run, At: now,
 		ID: fmt.Sprintf("%s-%s", w.Run, change.Digest()[:12])}
 	if change.Action != plan.Create {
-		in.Maybe = change.After
+		in.Maybe = maybe(change)
 	}
 	if !change.Doubt.IsZero() {
 		in.At = change.Doubt
 	}
 	return in
+}
+
+// maybe gives the values that may arrive with a change: nil stands for a removal.
+func maybe(change *plan.Change) map[string]any {
+	values := make(map[string]any, len(change.Before)+len(change.After))
+	for path := range change.Before {
+		values[path] = nil
+	}
+	for path, value := range change.After {
+		values[path] = value
+	}
+	return values
 }
 
 // mayGoOn tells whether the next change may be sent.

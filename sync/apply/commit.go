@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -62,22 +63,48 @@ func (c *committer) run() {
 		if c.failed() != nil {
 			continue
 		}
-		outcomes := make([]ledger.Outcome, len(batch))
-		for i := range batch {
-			outcomes[i] = batch[i].outcome
-		}
-		if err := c.ledger.Commit(c.flow, outcomes); err != nil {
+		if err := c.store(batch); err != nil {
 			c.mu.Lock()
 			c.err = err
 			c.mu.Unlock()
-			continue
 		}
+	}
+}
+
+// store commits a batch. An account that belongs to somebody else spoils only its own
+// outcome: the others are then stored one by one.
+func (c *committer) store(batch []pending) error {
+	outcomes := make([]ledger.Outcome, len(batch))
+	for i := range batch {
+		outcomes[i] = batch[i].outcome
+	}
+	err := c.ledger.Commit(c.flow, outcomes)
+	switch {
+	case err == nil:
 		for i := range batch {
 			if batch[i].stored != nil {
 				batch[i].stored()
 			}
 		}
+		return nil
+	case !errors.Is(err, ledger.ErrOwned):
+		return err
+	case len(batch) == 1:
+		return c.owned(batch[0].outcome, err)
 	}
+	for i := range batch {
+		if err := c.store(batch[i : i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owned parks a person whose account turned out to be somebody else's.
+func (c *committer) owned(o ledger.Outcome, why error) error {
+	now := time.Now()
+	parked := &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Tries: 1, At: now.Add(Backoff(1)), Since: now}
+	return c.ledger.Commit(c.flow, []ledger.Outcome{{Key: o.Key, Look: &ledger.Look{Key: o.Key, Parked: parked}, DropIntent: true}})
 }
 
 func (c *committer) gather(batch []pending) []pending {

@@ -106,7 +106,7 @@ func (a *attempt) again(ctx context.Context, result plan.Result) bool {
 			return true
 		}
 	} else {
-		a.inDoubt = true
+		a.doubt()
 		if a.failing(result.Err) {
 			return false
 		}
@@ -117,6 +117,10 @@ func (a *attempt) again(ctx context.Context, result plan.Result) bool {
 	a.park(ledger.ParkedFailed, result.Err)
 	return false
 }
+
+// doubt notes that a request may have been carried out unseen: the target must know
+// when the same one is sent again.
+func (a *attempt) doubt() { a.inDoubt, a.change.Doubted = true, true }
 
 // failing counts a failure, and stops the plan when there are too many in a row.
 func (a *attempt) failing(err error) bool {
@@ -157,7 +161,7 @@ func (a *attempt) sleep(ctx context.Context, d time.Duration) bool {
 // have shown, and then allows one more create. A lost answer to anything else is
 // no harm: the same request can be sent again.
 func (a *attempt) settle(ctx context.Context, result plan.Result, sent time.Time) bool {
-	a.inDoubt = true
+	a.doubt()
 	if a.failing(result.Err) {
 		return false
 	}

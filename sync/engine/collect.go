@@ -31,9 +31,13 @@ func (e *Engine) collect(ctx context.Context, src Source) error {
 	if sameNames(info.Names, src.Names) {
 		want.From = info.Cursor
 	}
+	c.start()
 	batch, err := src.Reader.Read(ctx, want, c.take)
 	if err == nil {
 		err = c.flush()
+	}
+	if compared := c.finish(); err == nil {
+		err = compared
 	}
 	if err == nil && ctx.Err() != nil {
 		err = ctx.Err()
@@ -54,42 +58,83 @@ func (e *Engine) collect(ctx context.Context, src Source) error {
 	return c.store(batch)
 }
 
-// collector compares one read with the mirror.
+// collector compares one read with the mirror. One goroutine reads and fills a batch
+// while another compares the one before: reading and looking up take about as long.
 type collector struct {
 	*Engine
 	src  Source
 	info ledger.SourceInfo
 
+	// Of the reading goroutine.
 	sums   record.Summer
-	ids    []string
-	batch  []ledger.Row
+	batch  *batch
+	spare  chan *batch
+	full   chan *batch
+	failed chan error // the first error of comparing
+	done   chan struct{}
+
+	// Of the comparing goroutine, until finish.
 	seen   []ledger.Seen
 	marks  *marks
 	fresh  map[uint64]struct{} // hashes of ids that the mirror does not know yet
-	filled []int               // values seen, by position in Names
-	read   int
+	filled []int               // values seen, by position in Names; of the reading goroutine
+	read   int                 // likewise
 	added  uint32
 	gone   int
 	// changed holds the rows that are new or different.
 	changed *rows
 }
 
-// take copies what of a record may be needed later. Attributes are copied only once
-// the row is known to have changed, so the batch keeps the strings, which are never
-// overwritten, and copies the slices that hold them.
+// batch is a number of records on their way to being compared. Its memory is used
+// again and again.
+type batch struct {
+	ids  []string
+	rows []ledger.Row
+}
+
+// start starts comparing.
+func (c *collector) start() {
+	c.spare, c.full = make(chan *batch, 2), make(chan *batch)
+	c.failed, c.done = make(chan error, 1), make(chan struct{})
+	for range cap(c.spare) {
+		c.spare <- &batch{ids: make([]string, 0, batchSize), rows: make([]ledger.Row, 0, batchSize)}
+	}
+	c.batch, c.seen = <-c.spare, make([]ledger.Seen, batchSize)
+	go func() {
+		defer close(c.done)
+		for b := range c.full {
+			if err := c.compareAll(b); err != nil {
+				c.failed <- err
+				return
+			}
+			b.ids, b.rows = b.ids[:0], b.rows[:0]
+			c.spare <- b
+		}
+	}()
+}
+
+// finish waits until everything is compared.
+func (c *collector) finish() error {
+	close(c.full)
+	<-c.done
+	select {
+	case err := <-c.failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// take copies what of a record may be needed later. The strings are never overwritten
+// and stay; the slices that hold them are the source's.
 func (c *collector) take(r *record.Record) error {
 	if len(r.Attrs) != len(c.src.Names) {
 		return fmt.Errorf("entry %s has %d attributes, %d were asked for: a fault of the source", r.ID, len(r.Attrs), len(c.src.Names))
 	}
 	c.read++
-	n := len(c.batch)
-	if cap(c.batch) == 0 {
-		c.batch = make([]ledger.Row, 0, batchSize)
-		c.ids = make([]string, 0, batchSize)
-		c.seen = make([]ledger.Seen, batchSize)
-	}
-	c.batch = c.batch[:n+1]
-	row := &c.batch[n]
+	b := c.batch
+	b.rows = b.rows[:len(b.rows)+1]
+	row := &b.rows[len(b.rows)-1]
 	row.Key = record.Key{Kind: r.Kind, Source: c.src.Name, ID: r.ID}
 	row.DN, row.Line, row.Enabled, row.Expires = r.DN, r.Line, r.Enabled, r.Expires
 	row.Sum = c.sums.Sum(r)
@@ -99,8 +144,8 @@ func (c *collector) take(r *record.Record) error {
 			c.filled[i]++
 		}
 	}
-	c.ids = append(c.ids, r.ID)
-	if len(c.batch) == batchSize {
+	b.ids = append(b.ids, r.ID)
+	if len(b.rows) == batchSize {
 		return c.flush()
 	}
 	return nil
@@ -119,21 +164,34 @@ func copyAttrs(old, from []record.Attr) []record.Attr {
 	return old
 }
 
-// flush compares a batch with the mirror.
+// flush hands the batch over and takes another.
 func (c *collector) flush() error {
-	if len(c.batch) == 0 {
-		return nil
+	select {
+	case c.full <- c.batch:
+	case err := <-c.failed:
+		c.failed <- err // for finish
+		return err
 	}
-	seen := c.seen[:len(c.batch)]
-	if err := c.Store.Seen(c.src.Name, record.User, c.ids, seen); err != nil {
+	select {
+	case c.batch = <-c.spare:
+		return nil
+	case err := <-c.failed:
+		c.failed <- err
+		return err
+	}
+}
+
+// compareAll compares a batch with the mirror.
+func (c *collector) compareAll(b *batch) error {
+	seen := c.seen[:len(b.rows)]
+	if err := c.Store.Seen(c.src.Name, record.User, b.ids, seen); err != nil {
 		return fmt.Errorf("compare with the mirror: %w", err)
 	}
-	for i := range c.batch {
-		if err := c.compare(&c.batch[i], seen[i]); err != nil {
+	for i := range b.rows {
+		if err := c.compare(&b.rows[i], seen[i]); err != nil {
 			return err
 		}
 	}
-	c.batch, c.ids = c.batch[:0], c.ids[:0]
 	return nil
 }
 

@@ -181,9 +181,13 @@ func (m *Mapper) find(r *record.Record, slot int, name string) ([]string, bool) 
 	return nil, false
 }
 
+// lastYear is the last one that a time can be written with (RFC 3339); a moment after
+// it never comes.
+const lastYear = 9999
+
 // soon notes a moment at which the result changes.
 func (m *Mapper) soon(at time.Time) {
-	if at.After(m.now) && (m.due.IsZero() || at.Before(m.due)) {
+	if at.UTC().Year() <= lastYear && at.After(m.now) && (m.due.IsZero() || at.Before(m.due)) {
 		m.due = at
 	}
 }

@@ -88,7 +88,8 @@ type Summer struct{ buf []byte }
 func (s *Summer) Sum(r *Record) Sum {
 	b := append(s.buf[:0], byte(r.Kind), byte(r.Enabled))
 	if !r.Expires.IsZero() {
-		b = binary.AppendVarint(b, r.Expires.UnixNano())
+		b = binary.AppendVarint(b, r.Expires.Unix())
+		b = binary.AppendVarint(b, int64(r.Expires.Nanosecond()))
 	}
 	b = appendText(b, r.DN)
 	for i := range r.Attrs {
