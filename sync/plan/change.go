@@ -109,6 +109,8 @@ type Change struct {
 	// Tries and Since tell how often, and since when, this change failed before.
 	Tries int
 	Since time.Time
+
+	digest string // see Digest
 }
 
 // Calls is how many requests the change needs when all goes well.

@@ -36,6 +36,7 @@ type stored struct {
 	Due       time.Time    `json:",omitzero"`
 	Tries     int          `json:",omitempty"`
 	Since     time.Time    `json:",omitzero"`
+	Digest    string
 }
 
 type storedOnce struct {
@@ -46,7 +47,7 @@ type storedOnce struct {
 // Encode gives the change as bytes that Decode understands.
 func (c *Change) Encode() ([]byte, error) {
 	s := stored{c.Action, c.Key, c.Name, c.RemoteID, c.Before, c.After, c.Ops, c.Cause, c.Held, c.Round, c.Temporary,
-		c.Want.Resource, c.Want.Managed, nil, c.Left, c.Mine, c.Rename, c.Doubt, c.Doubted, c.Approved, c.Again, c.Due, c.Tries, c.Since}
+		c.Want.Resource, c.Want.Managed, nil, c.Left, c.Mine, c.Rename, c.Doubt, c.Doubted, c.Approved, c.Again, c.Due, c.Tries, c.Since, c.Digest()}
 	for _, o := range c.Want.Once {
 		s.Once = append(s.Once, storedOnce{resource.Resource{Attrs: []resource.Attr{o.Attr}}, o.When})
 	}
@@ -64,7 +65,7 @@ func (c *Change) Decode(b []byte) error {
 	*c = Change{Action: s.Action, Kind: s.Key.Kind.String(), Key: s.Key, Name: s.Name, RemoteID: s.RemoteID,
 		Before: s.Before, After: s.After, Ops: s.Ops, Cause: s.Cause, Held: s.Held, Round: s.Round, Temporary: s.Temporary,
 		Left: s.Left, Mine: s.Mine, Rename: s.Rename, Doubt: s.Doubt, Doubted: s.Doubted, Approved: s.Approved, Again: s.Again,
-		Due: s.Due, Tries: s.Tries, Since: s.Since}
+		Due: s.Due, Tries: s.Tries, Since: s.Since, digest: s.Digest}
 	c.Want = resource.Wanted{Resource: s.Resource, Managed: s.Managed}
 	for _, o := range s.Once {
 		c.Want.Once = append(c.Want.Once, resource.Once{Attr: o.Value.Attrs[0], When: o.When})

@@ -11,8 +11,15 @@ import (
 
 // Digest identifies what a change does and to whom. Two changes with one digest
 // send the same request; the reason for them, and their place in the order, do
-// not count.
+// not count. It is computed once: what it covers must not be altered afterwards.
 func (c *Change) Digest() string {
+	if c.digest == "" {
+		c.digest = c.computeDigest()
+	}
+	return c.digest
+}
+
+func (c *Change) computeDigest() string {
 	after, ops := c.After, c.Ops
 	if len(after) == 0 { // none and empty are the same: a spooled change must keep its digest
 		after = nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"scimsync/sync/record"
@@ -157,10 +158,10 @@ func TestCodecRoundTrip(t *testing.T) {
 		if err := got.Decode(text); err != nil {
 			t.Fatal(err)
 		}
-		if got.Digest() != c.Digest() {
+		if got.computeDigest() != c.Digest() {
 			t.Fatalf("spooled, the digest is another: %s", text)
 		}
-		if diff := cmp.Diff(c, &got, none, asText, cmp.FilterValues(notValid, valid)); diff != "" {
+		if diff := cmp.Diff(c, &got, cmpopts.IgnoreUnexported(Change{}), none, asText, cmp.FilterValues(notValid, valid)); diff != "" {
 			t.Fatalf("spooled (-want +got):\n%s", diff)
 		}
 		if text, err = json.Marshal(c); err != nil {
