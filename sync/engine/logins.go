@@ -134,6 +134,12 @@ func (w *work) loginFree(c *plan.Change) (error, error) {
 	return fmt.Errorf("the login %q is held by the account of %s", login, holder), nil
 }
 
+// gaveUp tells whether an account has another login by the time creates are sent.
+func (w *work) gaveUp(owner record.Key, login string) bool {
+	login = resource.Fold(login)
+	return w.logins.freed[login] == owner && w.logins.taken[login] != owner
+}
+
 // conflictOf parks a change as a conflict.
 func (w *work) conflictOf(c *plan.Change, why error) {
 	w.conflict(c.Key, c.Name, c.Digest(), why)

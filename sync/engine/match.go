@@ -143,7 +143,7 @@ func (m *matching) conflictFor(c *plan.Change, why error) error {
 
 // theirs leaves of the accounts found those that can be meant. An account that is
 // known to be somebody else's stands in the way when it holds the login, but not
-// when it only has the same mail address.
+// when it gives it up before creates have their turn, or only has the same mail address.
 func (m *matching) theirs(c *plan.Change, found []plan.Found) (hits []plan.Found, why, err error) {
 	anchor := c.Want.Text("externalId")
 	for _, f := range found {
@@ -168,7 +168,7 @@ func (m *matching) theirs(c *plan.Change, found []plan.Found) (hits []plan.Found
 		switch {
 		case m.flow.Protect.Protects(f.UserName, f.ID):
 			return nil, fmt.Errorf("account %s (%s) is protected and is never adopted", f.ID, f.UserName), nil
-		case known && owner != c.Key && f.By == "email":
+		case known && owner != c.Key && (f.By == "email" || f.By == "userName" && m.gaveUp(owner, f.UserName)):
 		case known && owner != c.Key:
 			return nil, fmt.Errorf("account %s has this person's %s and belongs to %s", f.ID, f.By, owner), nil
 		default:
