@@ -6,17 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"scimsync/sync/plan"
 	"scimsync/sync/resource"
-)
-
-// What accounts are found by.
-const (
-	byExternalID = "externalId"
-	byUserName   = "userName"
-	byEmail      = "email"
 )
 
 // key is one lookup: a filter, and what an account must hold to be a hit.
@@ -70,17 +64,15 @@ func (t *Target) Find(ctx context.Context, want resource.Resource) ([]plan.Found
 func lookup(by string, want resource.Resource) (k key, ok bool) {
 	var value, form string
 	switch by {
-	case byExternalID:
+	case plan.ByExternalID:
 		value, form = want.Text("externalId"), "externalId eq %s"
-		k.fits = func(f *plan.Found) bool { return f.ExternalID == value }
-	case byUserName:
+	case plan.ByUserName:
 		value, form = want.Text("userName"), "userName eq %s"
-		folded := resource.Fold(value)
-		k.fits = func(f *plan.Found) bool { return resource.Fold(f.UserName) == folded }
 	default:
-		value, form = address(want), "emails[value eq %s]"
-		k.fits = func(f *plan.Found) bool { return holdsMail(f, value) }
+		value, form = plan.Address(want), "emails[value eq %s]"
 	}
+	wanted := plan.MatchValue(by, want)
+	k.fits = func(f *plan.Found) bool { return slices.Contains(f.MatchValues(by), wanted) }
 	quoted := quote(value)
 	k.by, k.filter, k.plain = by, fmt.Sprintf(form, quoted), quoted == `"`+value+`"`
 	return k, value != ""
@@ -147,71 +139,4 @@ func quote(value string) string {
 // decode forms a plus is a plus.
 func escape(value string) string {
 	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
-}
-
-// address picks the e-mail address to look for: the one of type work, else the
-// primary one, else the first.
-func address(want resource.Resource) string {
-	var work, primary, first string
-	note := func(value, kind any, isPrimary bool) {
-		text, _ := value.(string)
-		if text == "" {
-			return
-		}
-		if kind == "work" && work == "" {
-			work = text
-		}
-		if isPrimary && primary == "" {
-			primary = text
-		}
-		if first == "" {
-			first = text
-		}
-	}
-	for _, attr := range want.Attrs {
-		path := resource.Split(attr.Path)
-		if path.URN != "" || path.Attr != "emails" {
-			continue
-		}
-		if list, ok := attr.Value.([]resource.Element); ok {
-			for _, element := range list {
-				note(element["value"], element["type"], element["primary"] == true)
-			}
-			continue
-		}
-		if path.Sub == "value" {
-			note(attr.Value, filtered(path, "type"), filtered(path, "primary") == true || want.Get(path.Head()+".primary") == true)
-		}
-	}
-	for _, text := range []string{work, primary, first} {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
-// filtered is what a path's filter says about a sub-attribute.
-func filtered(path resource.Path, name string) any {
-	for _, eq := range path.Filter {
-		if eq.Attr == name {
-			return eq.Value
-		}
-	}
-	return nil
-}
-
-func holdsMail(f *plan.Found, mail string) bool {
-	folded := resource.Fold(mail)
-	list, _ := f.Body["emails"].([]any)
-	for _, item := range list {
-		text, _ := item.(string)
-		if element, ok := item.(map[string]any); ok {
-			text, _ = element["value"].(string)
-		}
-		if resource.Fold(text) == folded {
-			return true
-		}
-	}
-	return false
 }

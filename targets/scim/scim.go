@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"scimsync/sync/plan"
 	"scimsync/sync/resource"
 )
 
@@ -132,7 +133,7 @@ func New(o Options) (*Target, error) {
 		t.userAgent = "scimsync"
 	}
 	if len(t.match) == 0 {
-		t.match = []string{byExternalID, byUserName, byEmail}
+		t.match = []string{plan.ByExternalID, plan.ByUserName, plan.ByEmail}
 	}
 	return t, nil
 }
@@ -185,7 +186,7 @@ func origin(u *url.URL) string {
 
 func checkMatch(match []string) error {
 	for _, by := range match {
-		if by != byExternalID && by != byUserName && by != byEmail {
+		if by != plan.ByExternalID && by != plan.ByUserName && by != plan.ByEmail {
 			return fmt.Errorf("match: %q is not one of externalId, userName, email", by)
 		}
 	}
