@@ -102,14 +102,17 @@ func (s *Server) kill(cmd *exec.Cmd) {
 }
 
 // Requests gives what has come so far.
-func (s *Server) Requests() []Request {
+func (s *Server) Requests() []Request { return s.RequestsAfter(0) }
+
+// RequestsAfter leaves the first n out.
+func (s *Server) RequestsAfter(n int) []Request {
 	s.t.Helper()
 	var raw []struct {
 		Method, Path, Query, Body string
 		Header                    map[string]string
 		Status                    int
 	}
-	s.get("/test/requests", &raw)
+	s.get(fmt.Sprintf("/test/requests?from=%d", n), &raw)
 	list := make([]Request, len(raw))
 	for i, r := range raw {
 		list[i] = Request{Method: r.Method, Path: r.Path, Query: r.Query, Body: r.Body, Status: r.Status, Header: http.Header{}}

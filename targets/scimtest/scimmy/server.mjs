@@ -1,7 +1,7 @@
 // A SCIM 2.0 service provider for tests: scimmy with its accounts in memory, on a
 // port of its own choice on the loopback. It prints one line, "listening PORT",
 // and ends when its standard input does. Beside /scim/v2 it answers GET
-// /test/requests, GET /test/users and GET /test/reset, which it does not count.
+// /test/requests?from=N, GET /test/users and GET /test/reset, which it does not count.
 import {randomUUID} from "node:crypto";
 import express from "express";
 import SCIMMY from "scimmy";
@@ -66,7 +66,7 @@ SCIMMY.Resources.declare(SCIMMY.Resources.User)
 
 const app = express();
 app.disable("x-powered-by");
-app.get("/test/requests", (req, res) => res.json(requests));
+app.get("/test/requests", (req, res) => res.json(requests.slice(Number(req.query.from ?? 0))));
 app.get("/test/users", (req, res) => res.json([...users.values()]));
 app.get("/test/reset", (req, res) => {
     users.clear();
