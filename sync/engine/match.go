@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	"scimsync/sync/diff"
@@ -82,11 +83,14 @@ func (m *matching) finder(ctx context.Context) (finder, error) {
 			m.notes = append(m.notes, "the listing of all accounts could not be proved complete, so everybody was looked up one by one")
 		}
 	}
-	return &lookup{m}, nil
+	return &lookup{matching: m}, nil
 }
 
 // decide turns a person and the accounts that fit into what follows.
 func (m *matching) decide(c *plan.Change, found []plan.Found) error {
+	if !m.findable(c) {
+		return m.conflictFor(c, fmt.Errorf("has no value for %s, by which accounts are matched", strings.Join(m.flow.Match, " or ")))
+	}
 	hits, why, err := m.theirs(c, found)
 	if err != nil {
 		return err
@@ -197,7 +201,23 @@ func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
 }
 
 // lookup finds accounts by a few requests for each person.
-type lookup struct{ *matching }
+type lookup struct {
+	*matching
+	failed int // people in a row who could not be looked up
+}
+
+// lookupsFailing is how many people in a row must fail for it not to be theirs.
+const lookupsFailing = 3
+
+// findable tells whether there is anything to find a person by.
+func (m *matching) findable(c *plan.Change) bool {
+	for _, by := range m.flow.Match {
+		if plan.MatchValue(by, c.Want.Resource) != "" {
+			return true
+		}
+	}
+	return false
+}
 
 func (l *lookup) unclaimed() int { return -1 }
 func (l *lookup) close()         {}
@@ -224,7 +244,10 @@ func (l *lookup) page(ctx context.Context, page []*plan.Change, fn func(*plan.Ch
 	found, errs := make([][]plan.Found, len(page)), make([]error, len(page))
 	var wait sync.WaitGroup
 	places := make(chan struct{}, l.flow.Lane.Pace().Concurrency)
-	for i := range page {
+	for i, c := range page {
+		if !l.findable(c) {
+			continue
+		}
 		places <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-places }()
@@ -233,12 +256,24 @@ func (l *lookup) page(ctx context.Context, page []*plan.Change, fn func(*plan.Ch
 	}
 	wait.Wait()
 	for i, c := range page {
-		if errs[i] != nil {
-			return fmt.Errorf("look for the account of %s at %s: %w", c.Key, l.flow.Flow.Target, errs[i])
-		}
-		if err := fn(c, found[i]); err != nil {
+		if err := l.one(ctx, c, found[i], errs[i], fn); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// one decides for a person who was looked up. One who could not be looked up waits;
+// several in a row mean that nobody can be.
+func (l *lookup) one(ctx context.Context, c *plan.Change, found []plan.Found, failure error, fn func(*plan.Change, []plan.Found) error) error {
+	if failure == nil {
+		l.failed = 0
+		return fn(c, found)
+	}
+	failure = fmt.Errorf("look for the account of %s at %s: %w", c.Key, l.flow.Flow.Target, failure)
+	if l.failed++; l.failed >= lookupsFailing || ctx.Err() != nil {
+		return failure
+	}
+	l.park(c.Key, c.Name, ledger.ParkedFailed, failure)
 	return nil
 }
