@@ -204,6 +204,8 @@ func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
 type lookup struct {
 	*matching
 	failed int // people in a row who could not be looked up
+	worked bool
+	none   error // why nobody could be; nil: somebody was, or nobody was tried
 }
 
 // lookupsFailing is how many people in a row must fail for it not to be theirs.
@@ -237,7 +239,10 @@ func (l *lookup) each(ctx context.Context, people *changes, fn func(*plan.Change
 	if err != nil {
 		return err
 	}
-	return l.page(ctx, page, fn)
+	if err := l.page(ctx, page, fn); err != nil {
+		return err
+	}
+	return l.none
 }
 
 func (l *lookup) page(ctx context.Context, page []*plan.Change, fn func(*plan.Change, []plan.Found) error) error {
@@ -267,10 +272,13 @@ func (l *lookup) page(ctx context.Context, page []*plan.Change, fn func(*plan.Ch
 // several in a row mean that nobody can be.
 func (l *lookup) one(ctx context.Context, c *plan.Change, found []plan.Found, failure error, fn func(*plan.Change, []plan.Found) error) error {
 	if failure == nil {
-		l.failed = 0
+		l.failed, l.none, l.worked = 0, nil, true
 		return fn(c, found)
 	}
 	failure = fmt.Errorf("look for the account of %s at %s: %w", c.Key, l.flow.Flow.Target, failure)
+	if !l.worked {
+		l.none = failure
+	}
 	if l.failed++; l.failed >= lookupsFailing || ctx.Err() != nil {
 		return failure
 	}
