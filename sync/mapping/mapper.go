@@ -114,6 +114,19 @@ func (m *Mapper) Map(r *record.Record, at time.Time) Result {
 	return m.done(res)
 }
 
+// Recognise gives what can be mapped of a record, also of somebody who is out of scope
+// or cannot be mapped as a whole: enough to know a person by login or mail.
+func (m *Mapper) Recognise(r *record.Record, at time.Time) resource.Resource {
+	m.load(r, at)
+	values := map[string]any{}
+	for i := range m.p.lines {
+		if v, err := m.value(&m.p.lines[i], r); err == nil && v != nil {
+			values[m.p.lines[i].path] = v
+		}
+	}
+	return resource.New(values)
+}
+
 func (m *Mapper) done(res Result) Result {
 	res.Due = m.due
 	return res

@@ -184,3 +184,15 @@ func TestAPersonsError(t *testing.T) {
 		}
 	}
 }
+
+// Who is out of scope, or cannot be mapped as a whole, is still known by login and mail.
+func TestRecognise(t *testing.T) {
+	s := spec(Line{Path: `emails[type eq "work"].value`, Expr: "upper(mail)"}, Line{Path: "title", Expr: "proxies"})
+	s.Include.Expr = `department == "HR"`
+	s.From = &Instant{Expr: "mail", Layout: time.DateOnly}
+	got := mustCompile(t, s).Mapper().Recognise(person(jane()), noon)
+	want := resource.New(map[string]any{"externalId": "10034", "userName": "jane@example.org", `emails[type eq "work"].value`: "JANE@EXAMPLE.ORG"})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

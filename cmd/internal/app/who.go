@@ -114,7 +114,7 @@ func (s *session) findRows(job *engine.Job, who string, found map[record.Key]str
 				found[row.Key] = "DN"
 				return nil
 			}
-			if by := fits(who, mapper.Map(row.Record(), time.Now()).Want.Resource); by != "" {
+			if by := fits(who, mapper.Recognise(row.Record(), time.Now())); by != "" {
 				found[row.Key] = by
 			}
 			return nil
