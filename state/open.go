@@ -147,7 +147,7 @@ func create(path string, sch schema) error {
 		return err
 	}
 	temp := f.Name()
-	defer os.Remove(temp)
+	defer func() { _ = os.Remove(temp) }()
 	if err := f.Close(); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package ldap_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +41,7 @@ func BenchmarkRead(b *testing.B) {
 }
 
 func bareLoop(b *testing.B, url string, attributes []string) int {
-	conn, err := goldap.Dial("tcp", strings.TrimPrefix(url, "ldap://"))
+	conn, err := goldap.DialURL(url)
 	if err != nil {
 		b.Fatal(err)
 	}

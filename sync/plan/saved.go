@@ -36,7 +36,7 @@ func ReadSaved(r io.Reader) ([]Saved, error) {
 	s := savedReader{in: bufio.NewReaderSize(r, 1<<14)}
 	for {
 		text, whole, err := s.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -83,11 +83,11 @@ func (s *savedReader) next() (text []byte, whole bool, err error) {
 		switch {
 		case len(text) > longest:
 			return nil, false, fmt.Errorf("line %d is longer than %d MB: this is no plan that scimsync saved", s.at, longest>>20)
-		case err == bufio.ErrBufferFull:
+		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		case err == io.EOF && len(text) > 0:
+		case errors.Is(err, io.EOF) && len(text) > 0:
 			return text, false, nil
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil, false, io.EOF
 		case err != nil:
 			return nil, false, fmt.Errorf("read line %d: %w", s.at, err)

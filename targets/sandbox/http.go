@@ -259,7 +259,7 @@ func (d direct) RoundTrip(req *http.Request) (res *http.Response, err error) {
 	if in.Body == nil {
 		in.Body = http.NoBody
 	}
-	defer in.Body.Close() //nolint:errcheck // read already
+	defer in.Body.Close() // read already
 	if in.Host == "" {
 		in.Host = in.URL.Host
 	}
@@ -299,7 +299,7 @@ func strictJSON(body []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	err := d.Decode(into)
-	if _, more := d.Token(); err == nil && more != io.EOF { //nolint:errorlint // the very value
+	if _, more := d.Token(); err == nil && !errors.Is(more, io.EOF) {
 		err = errors.New("something follows the object")
 	}
 	if err != nil {

@@ -162,7 +162,7 @@ func (p *patcher) target(path string) (target, error) {
 	part := ""
 	if len(l.inner) > 0 {
 		var ok bool
-		text, part, ok = strings.Cut(l.text, ".in-0 pr")
+		text, part, _ = strings.Cut(l.text, ".in-0 pr")
 		if part, ok = strings.CutPrefix(part, "."); len(l.inner) > 1 || (part != "") != ok {
 			return target{}, refuse("invalidPath", "it must be an attribute, brackets and at most one part")
 		}

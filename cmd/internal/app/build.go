@@ -105,7 +105,6 @@ type builder struct {
 	*session
 	ctx      context.Context
 	problems config.Problems
-	failed   error
 }
 
 // jobs makes jobs ready to run. Problems of their mappings are the error, all of them

@@ -28,7 +28,7 @@ func (a *app) demo() *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("make a directory for the demo: %w", err)
 				}
-				defer os.RemoveAll(made)
+				defer func() { _ = os.RemoveAll(made) }()
 				return a.runDemo(made, false)
 			}
 			if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -97,7 +97,7 @@ func (a *app) runDemo(dir string, keep bool) error {
 	ctx, stop := context.WithCancel(a.ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- serve(ctx, listener, server) }()
-	defer func() { stop(); <-ended; server.Close() }()
+	defer func() { stop(); <-ended; _ = server.Close() }() // its accounts are in memory: nothing is lost
 
 	config := filepath.Join(dir, "config.yaml")
 	people := filepath.Join(dir, "people.csv")

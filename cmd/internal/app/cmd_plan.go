@@ -118,7 +118,7 @@ func save(path string, plans []*plan.Plan) error {
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
 	}
-	defer os.Remove(file.Name()) // after a rename there is nothing to remove
+	defer func() { _ = os.Remove(file.Name()) }() // after a rename there is nothing to remove
 	for _, p := range plans {
 		if err := p.WriteJSON(file); err != nil {
 			return errors.Join(fmt.Errorf("save the plan: %w", err), file.Close())
