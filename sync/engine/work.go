@@ -104,6 +104,7 @@ func (w *work) people(job Job) error {
 	if err := w.page(); err != nil {
 		return err
 	}
+	w.waiting()
 	return w.passLoginsOn()
 }
 
@@ -113,6 +114,8 @@ func (w *work) remember() error {
 	err := w.Store.EachLook(w.flow.Flow, func(look *ledger.Look) error {
 		if look.Parked != nil || look.Wants(w.at) {
 			kept := *look
+			// Before first contact every run shows the whole picture, whoever waits.
+			kept.Again = kept.Again || w.base.Contact == ledger.ContactNone
 			w.looks[look.Key] = &kept
 		}
 		return nil
@@ -221,6 +224,8 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 	next, change := diff.Person(in)
 	if entry != nil && next != diff.Nothing && w.flow.Protect.Protects(entry.Resource.Text("userName"), entry.RemoteID) {
 		w.protected++
+		// Looked at again in every run, so that nothing is forgotten once they are free.
+		w.settled = append(w.settled, ledger.Look{Key: row.Key, Again: true})
 		return nil
 	}
 	switch next {
@@ -290,16 +295,6 @@ func (w *work) finish(in *diff.Input, change *plan.Change, due time.Time) {
 	}
 }
 
-// waits tells whether a change failed before, is the same as then, and is not due.
-func (w *work) waits(change *plan.Change) bool {
-	look := w.looks[change.Key]
-	if look == nil || look.Parked == nil || !look.Parked.At.After(w.at) || look.Parked.Digest != change.Digest() || w.how.Only[change.Key] {
-		return false
-	}
-	w.stillParked(change.Key, change.Name, look.Parked)
-	return true
-}
-
 // search notes a person whose account has to be found first.
 func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
 	change := diff.Create(in)
@@ -321,51 +316,4 @@ func (w *work) settleTime() time.Duration {
 		return w.Settle
 	}
 	return 30 * time.Second
-}
-
-// park lets a person wait who cannot be planned, and keeps everything of theirs.
-func (w *work) park(key record.Key, name, kind string, why error) {
-	parked := &ledger.Parked{Kind: kind, Error: why.Error(), At: w.at, Since: w.at}
-	w.parkAs(key, name, parked)
-}
-
-// conflict lets a person wait whose account is in somebody else's way. It is looked
-// at again when the source changes, or after a while.
-func (w *work) conflict(key record.Key, name, digest string, why error) {
-	tries := 0
-	if look := w.looks[key]; look != nil && look.Parked != nil {
-		tries = look.Parked.Tries + 1
-	}
-	w.parkAs(key, name, &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Digest: digest, Tries: tries,
-		At: w.at.Add(conflictWait(tries)), Since: w.at})
-}
-
-// conflictWait is how long a conflict waits for its next look: an hour, doubling up
-// to a day.
-func conflictWait(tries int) time.Duration { return min(time.Hour<<min(tries, 8), 24*time.Hour) }
-
-func (w *work) parkAs(key record.Key, name string, parked *ledger.Parked) {
-	fresh := true
-	if look := w.looks[key]; look != nil && look.Parked != nil {
-		parked.Since = look.Parked.Since
-		fresh = look.Parked.Error != parked.Error || look.Parked.Kind != parked.Kind
-	}
-	w.settled = append(w.settled, ledger.Look{Key: key, Parked: parked})
-	w.report(key, name, parked, fresh)
-}
-
-func (w *work) stillParked(key record.Key, name string, parked *ledger.Parked) {
-	w.report(key, name, parked, false)
-}
-
-func (w *work) report(key record.Key, name string, parked *ledger.Parked, fresh bool) {
-	p := plan.Problem{Key: key.ID, Name: name, Why: parked.Error, New: fresh}
-	if parked.At.After(w.at) {
-		p.Retry = parked.At.UTC().Format(time.RFC3339)
-	}
-	if parked.Kind == ledger.ParkedConflict {
-		w.conflicts = append(w.conflicts, p)
-		return
-	}
-	w.parked = append(w.parked, p)
 }
