@@ -47,12 +47,17 @@ type storedEntry struct {
 	Version  string            `json:"v,omitempty"`
 	Resource resource.Resource `json:"a"`
 	Managed  []string          `json:"m,omitempty"`
+	Maybe    json.RawMessage   `json:"d,omitempty"`
 	Run      string            `json:"n,omitempty"`
 	At       instant           `json:"t,omitzero"`
 }
 
 func encodeEntry(e *ledger.Entry) ([]byte, error) {
-	return json.Marshal(storedEntry{e.RemoteID, e.Version, e.Resource, e.Managed, e.Run, instant{e.At}})
+	maybe, err := encodeMaybe(e.Maybe)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(storedEntry{e.RemoteID, e.Version, e.Resource, e.Managed, maybe, e.Run, instant{e.At}})
 }
 
 func decodeEntry(raw []byte, e *ledger.Entry) error {
@@ -60,8 +65,27 @@ func decodeEntry(raw []byte, e *ledger.Entry) error {
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return fmt.Errorf("entry of %s: %w", e.Key, err)
 	}
+	var err error
+	if e.Maybe, err = decodeMaybe(s.Maybe); err != nil {
+		return fmt.Errorf("entry of %s: %w", e.Key, err)
+	}
 	e.RemoteID, e.Version, e.Resource, e.Managed, e.Run, e.At = s.RemoteID, s.Version, s.Resource, s.Managed, s.Run, s.At.Time
 	return nil
+}
+
+// encodeMaybe and decodeMaybe serve values in doubt.
+func encodeMaybe(values map[string]any) (json.RawMessage, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(values)
+}
+
+func decodeMaybe(raw json.RawMessage) (map[string]any, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	return resource.DecodeValues(raw)
 }
 
 type storedIntent struct {
@@ -74,14 +98,11 @@ type storedIntent struct {
 }
 
 func encodeIntent(i *ledger.Intent) ([]byte, error) {
-	s := storedIntent{Action: i.Action, ID: i.ID, Run: i.Run, At: instant{i.At}, Tries: i.Tries}
-	if i.Maybe != nil {
-		var err error
-		if s.Maybe, err = json.Marshal(i.Maybe); err != nil {
-			return nil, fmt.Errorf("intent of %s: %w", i.Key, err)
-		}
+	maybe, err := encodeMaybe(i.Maybe)
+	if err != nil {
+		return nil, fmt.Errorf("intent of %s: %w", i.Key, err)
 	}
-	return json.Marshal(s)
+	return json.Marshal(storedIntent{i.Action, i.ID, i.Run, instant{i.At}, i.Tries, maybe})
 }
 
 func decodeIntent(p pair) (*ledger.Intent, error) {
@@ -89,14 +110,11 @@ func decodeIntent(p pair) (*ledger.Intent, error) {
 	if err := json.Unmarshal(p.value, &s); err != nil {
 		return nil, fmt.Errorf("intent of %s: %w", p.key, err)
 	}
-	i := &ledger.Intent{Key: p.key, Action: s.Action, ID: s.ID, Run: s.Run, At: s.At.Time, Tries: s.Tries}
-	if s.Maybe != nil {
-		var err error
-		if i.Maybe, err = resource.DecodeValues(s.Maybe); err != nil {
-			return nil, fmt.Errorf("intent of %s: %w", p.key, err)
-		}
+	maybe, err := decodeMaybe(s.Maybe)
+	if err != nil {
+		return nil, fmt.Errorf("intent of %s: %w", p.key, err)
 	}
-	return i, nil
+	return &ledger.Intent{Key: p.key, Action: s.Action, ID: s.ID, Run: s.Run, At: s.At.Time, Tries: s.Tries, Maybe: maybe}, nil
 }
 
 type storedLook struct {

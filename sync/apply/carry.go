@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -116,6 +117,7 @@ func (w *walk) take(ctx context.Context, change *plan.Change) error {
 			return err
 		}
 		w.busy.Wait()
+		w.commits.drain()
 	}
 	w.page = append(w.page, change)
 	if len(w.page) < pageSize {
@@ -166,24 +168,38 @@ func (w *walk) flush(ctx context.Context) error {
 func (w *walk) intent(change *plan.Change, now time.Time, i int) ledger.Intent {
 	in := ledger.Intent{Key: change.Key, Action: string(change.Action), Run: w.Run, At: now,
 		ID: fmt.Sprintf("%s-%s", w.Run, change.Digest()[:12])}
-	if change.Action != plan.Create {
-		in.Maybe = maybe(change)
+	if change.Made { // until the account is known to us, it is as if the create were under way
+		in.Action = string(plan.Create)
 	}
+	in.Maybe = maybe(change)
 	if !change.Doubt.IsZero() {
 		in.At = change.Doubt
 	}
 	return in
 }
 
-// maybe gives the values that may arrive with a change: nil stands for a removal.
+// maybe gives the values that may be at the target once a change was sent: nil stands
+// for a removal. What an earlier request may have left there counts on until something
+// is acknowledged: the change may well lead back to what the entry says.
 func maybe(change *plan.Change) map[string]any {
 	values := make(map[string]any, len(change.Before)+len(change.After))
+	switch change.Action {
+	case plan.Create, plan.Adopt: // there is no entry yet: everything counts
+		maps.Copy(values, change.Maybe)
+		for _, a := range change.Want.Attrs {
+			values[a.Path] = a.Value
+		}
+		return values
+	case plan.Deactivate: // there may be none either
+		for _, a := range change.Want.Attrs {
+			values[a.Path] = a.Value
+		}
+	}
 	for path := range change.Before {
 		values[path] = nil
 	}
-	for path, value := range change.After {
-		values[path] = value
-	}
+	maps.Copy(values, change.After)
+	maps.Copy(values, change.Maybe)
 	return values
 }
 

@@ -24,6 +24,8 @@ type committer struct {
 	queue  chan pending
 	closed chan struct{}
 
+	waiting sync.WaitGroup // outcomes that are neither stored nor refused
+
 	mu  sync.Mutex
 	err error
 }
@@ -41,7 +43,13 @@ func newCommitter(flow ledger.Flow, l Ledger) *committer {
 }
 
 // put queues an outcome; it waits while too many are outstanding.
-func (c *committer) put(o ledger.Outcome, stored func()) { c.queue <- pending{o, stored} }
+func (c *committer) put(o ledger.Outcome, stored func()) {
+	c.waiting.Add(1)
+	c.queue <- pending{o, stored}
+}
+
+// drain waits until everything is stored, or nothing is stored any more.
+func (c *committer) drain() { c.waiting.Wait() }
 
 // close stores what is queued and gives the first error.
 func (c *committer) close() error {
@@ -60,14 +68,14 @@ func (c *committer) run() {
 	defer close(c.closed)
 	for first := range c.queue {
 		batch := c.gather([]pending{first})
-		if c.failed() != nil {
-			continue
+		if c.failed() == nil {
+			if err := c.store(batch); err != nil {
+				c.mu.Lock()
+				c.err = err
+				c.mu.Unlock()
+			}
 		}
-		if err := c.store(batch); err != nil {
-			c.mu.Lock()
-			c.err = err
-			c.mu.Unlock()
-		}
+		c.waiting.Add(-len(batch))
 	}
 }
 
@@ -103,7 +111,7 @@ func (c *committer) store(batch []pending) error {
 // owned parks a person whose account turned out to be somebody else's.
 func (c *committer) owned(o ledger.Outcome, why error) error {
 	now := time.Now()
-	parked := &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Tries: 1, At: now.Add(Backoff(1)), Since: now}
+	parked := &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Tries: 1, At: now.Add(Backoff(ledger.ParkedConflict, 1)), Since: now}
 	return c.ledger.Commit(c.flow, []ledger.Outcome{{Key: o.Key, Look: &ledger.Look{Key: o.Key, Parked: parked}, DropIntent: true}})
 }
 

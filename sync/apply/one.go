@@ -8,13 +8,16 @@ import (
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
+	"scimsync/sync/resource"
 )
 
-// How often one change is tried in one run, and how many failures in a row, over
-// all changes of a lane, mean that the target is out of reach.
+// How often one change is tried in one run, in how many runs without waiting, and how
+// many failures in a row, over all changes of a lane, mean that the target is out of
+// reach.
 const (
 	triesFailing   = 3
 	triesThrottled = 20
+	triesAtOnce    = 2
 	failuresInARow = 10
 	longestWait    = time.Hour
 )
@@ -158,29 +161,25 @@ func (a *attempt) sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // settle looks for the account of a create whose answer was lost, until it must
-// have shown, and then allows one more create. A lost answer to anything else is
-// no harm: the same request can be sent again.
+// have shown, and then allows one more create. A create whose account shows is no
+// failure: some services answer late, or with nothing that tells, and yet work. A lost
+// answer to anything else is no harm: the same request can be sent again.
 func (a *attempt) settle(ctx context.Context, result plan.Result, sent time.Time) bool {
 	a.doubt()
-	if a.failing(result.Err) {
+	creates := a.change.Action == plan.Create
+	if creates && a.lookAgain(ctx, sent) || a.failing(result.Err) {
 		return false
 	}
-	if a.change.Action != plan.Create {
+	if !creates {
 		if a.tries++; a.tries < triesFailing {
 			return a.pause(ctx)
 		}
-		a.park(ledger.ParkedFailed, result.Err)
-		return false
+	} else if !a.resent {
+		a.resent = true
+		return true
 	}
-	if a.lookAgain(ctx, sent) {
-		return false
-	}
-	if a.resent {
-		a.park(ledger.ParkedFailed, result.Err)
-		return false
-	}
-	a.resent = true
-	return true
+	a.park(ledger.ParkedFailed, result.Err)
+	return false
 }
 
 // window is how long a create in doubt may take to show.
@@ -191,39 +190,45 @@ func (a *attempt) window() time.Duration {
 	return 30 * time.Second
 }
 
-// lookAgain searches for an account of ours, three times until the window since the
+// lookAgain searches for an account of ours, four times until the window since the
 // create was sent has closed. It tells whether the change has come to its end.
 func (a *attempt) lookAgain(ctx context.Context, sent time.Time) bool {
 	until := sent.Add(a.window())
-	for i := 3; i >= 1; i-- {
+	for left := 3; ; left-- {
 		found, err := a.find(ctx)
-		if err != nil {
-			a.park(ledger.ParkedFailed, err)
+		switch {
+		case err != nil && ctx.Err() != nil: // the plan ends: that says nothing of the person
+			a.giveUp()
 			return true
-		}
-		if found != nil {
-			a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version})
+		case err != nil:
+			if !a.failing(err) {
+				a.park(ledger.ParkedFailed, err)
+			}
+			return true
+		case found != nil:
+			a.Lane.Worked()
+			a.ours(found)
 			return true
 		}
 		wait := time.Until(until)
-		if wait <= 0 {
+		if wait <= 0 || left == 0 {
 			return false
 		}
-		if !a.sleep(ctx, wait/time.Duration(i)+time.Millisecond) {
+		if !a.sleep(ctx, wait/time.Duration(left)+time.Millisecond) {
 			a.giveUp()
 			return true
 		}
 	}
-	found, err := a.find(ctx)
-	if err != nil {
-		a.park(ledger.ParkedFailed, err)
-		return true
+}
+
+// ours ends a create whose account is there. Did a request of an earlier run make it,
+// with other values, then the next run brings it up to date.
+func (a *attempt) ours(found *plan.Found) {
+	if len(a.change.Maybe) > 0 && !resource.Equal(resource.New(a.change.Maybe), a.change.Want.Resource) {
+		a.giveUp()
+		return
 	}
-	if found != nil {
-		a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version})
-		return true
-	}
-	return false
+	a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version})
 }
 
 // find gives the account that carries the person's anchor, or that stands under

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"scimsync/sync/ledger"
@@ -15,6 +16,11 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 		Phase: phase(change), Resource: change.Want.Resource, Managed: change.Want.Managed, Run: w.Run, At: time.Now()}
 	if entry.RemoteID == "" {
 		entry.RemoteID = change.RemoteID
+	}
+	if change.Action == plan.Deactivate || change.Temporary != "" { // the rest was left alone
+		entry.Maybe = maps.Clone(change.Maybe)
+		maps.DeleteFunc(entry.Maybe, func(path string, _ any) bool { _, sent := change.After[path]; return sent })
+		delete(entry.Maybe, "active")
 	}
 	look := ledger.Look{Key: change.Key, Due: change.Due, Again: change.Again}
 	w.commits.put(ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}, func() {
@@ -71,7 +77,7 @@ func (a *attempt) giveUp() { a.unsent([]*plan.Change{a.change}, !a.inDoubt && a.
 func (a *attempt) park(kind string, why error) {
 	now := time.Now()
 	parked := &ledger.Parked{Kind: kind, Error: why.Error(), Digest: a.change.Digest(), Tries: a.change.Tries + 1,
-		At: now.Add(Backoff(a.change.Tries)), Since: a.change.Since}
+		At: now.Add(Backoff(kind, a.change.Tries)), Since: a.change.Since}
 	if parked.Since.IsZero() {
 		parked.Since = now
 	}
@@ -79,16 +85,29 @@ func (a *attempt) park(kind string, why error) {
 	a.commits.put(ledger.Outcome{Key: a.change.Key, Look: &look, DropIntent: !a.inDoubt}, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.report.Parked = append(a.report.Parked, plan.Problem{Key: a.change.Key.ID, Name: a.change.Name,
-			Why: parked.Error, New: true, Retry: parked.At.UTC().Format(time.RFC3339)})
+		problem := plan.Problem{Key: a.change.Key.ID, Name: a.change.Name, Why: parked.Error, New: true}
+		if parked.At.After(now) {
+			problem.Retry = parked.At.UTC().Format(time.RFC3339)
+		}
+		a.report.Parked = append(a.report.Parked, problem)
 		a.end()
 	})
 }
 
-// Backoff is how long a parked change waits after so many tries: 15 minutes, doubling
-// up to a day.
-func Backoff(tries int) time.Duration {
-	return min(15*time.Minute<<min(tries, 10), 24*time.Hour)
+// Backoff is how long a parked change waits after so many tries before this one: 15
+// minutes, doubling up to a day. What failed because the target was sick needs nobody's
+// help, so it comes with the next two runs; after that it is likely to be this change
+// that makes the target fail, and it waits in the same steps, up to an hour.
+func Backoff(kind string, tries int) time.Duration {
+	most := 24 * time.Hour
+	if kind == ledger.ParkedFailed {
+		if tries < triesAtOnce {
+			return 0
+		}
+		tries -= triesAtOnce
+		most = time.Hour
+	}
+	return min(15*time.Minute<<min(tries, 10), most)
 }
 
 // taken decides after a create was refused because the account, or its login, exists.
@@ -97,7 +116,7 @@ func (a *attempt) taken(ctx context.Context, result plan.Result) {
 	if a.inDoubt { // an earlier try may have made it
 		found, err := a.find(ctx)
 		if err == nil && found != nil {
-			a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version})
+			a.ours(found)
 			return
 		}
 	}

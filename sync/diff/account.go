@@ -59,11 +59,14 @@ func Adopt(in *Input, found *plan.Found, how Adoption) (*plan.Change, error) {
 	c := in.change(plan.Adopt)
 	c.RemoteID = found.ID
 	c.Mine = mine || how.Free
+	c.Made = c.Made && mine
 	have := resource.Flatten(found.Body, in.Want, in.Shape)
-	switch how.Values {
-	case FillValues:
+	switch {
+	case c.Made:
+		c.edit(resource.Resume(have, in.Want, c.Maybe, in.Shape))
+	case how.Values == FillValues:
 		c.edit(resource.Fill(have, in.Want, in.Shape))
-	case OverwriteValues:
+	case how.Values == OverwriteValues:
 		c.edit(resource.Overwrite(have, in.Want, in.Shape))
 	}
 	if found.Active == record.False {
@@ -77,6 +80,7 @@ func Adopt(in *Input, found *plan.Found, how Adoption) (*plan.Change, error) {
 func Left(in *Input, found *plan.Found) *plan.Change {
 	c := in.change(plan.Deactivate)
 	c.RemoteID = found.ID
+	c.Maybe = nil // it is what is wanted here
 	c.setActive(false)
 	return c.Change
 }

@@ -10,10 +10,14 @@
 //	has left    | nothing             | as leavers say    | delete, if leavers say so
 //
 // An intent, left by a crash, means that a request may have arrived although the
-// entry does not show it: what the intent touched is then sent once more.
+// entry does not show it: what the intent touched is then sent once more. Where there
+// is no entry, a request may have made the account: it is looked for.
 package diff
 
 import (
+	"maps"
+	"slices"
+
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
@@ -85,7 +89,7 @@ func Person(in *Input) (Next, *plan.Change) {
 }
 
 func newcomer(in *Input) Next {
-	inDoubt := in.Intent != nil && in.Intent.Action == string(plan.Create)
+	inDoubt := in.Intent != nil
 	switch {
 	case in.Present && in.Active == record.True:
 		return Find
@@ -110,22 +114,22 @@ func update(in *Input) (Next, *plan.Change) {
 	if in.Active == record.True && mayBeInactive(in.Intent) {
 		return Send, reactivate(in)
 	}
-	edit := resource.Ops(in.Entry.Resource, in.Want, in.Shape, maybe(in.Intent))
+	edit := resource.Ops(in.Entry.Resource, in.Want, in.Shape, in.maybe())
 	if edit.Empty() {
 		return Nothing, nil
 	}
 	c := in.change(plan.Update)
 	c.edit(edit)
-	c.Rename = renames(in.Entry.Resource, in.Want.Resource)
+	c.Rename = in.renames()
 	return Send, c.Change
 }
 
 func reactivate(in *Input) *plan.Change {
-	edit := resource.Ops(in.Entry.Resource, in.Want, in.Shape, maybe(in.Intent))
+	edit := resource.Ops(in.Entry.Resource, in.Want, in.Shape, in.maybe())
 	c := in.change(plan.Reactivate)
 	c.edit(edit)
 	c.setActive(true)
-	c.Rename = renames(in.Entry.Resource, in.Want.Resource)
+	c.Rename = in.renames()
 	return c.Change
 }
 
@@ -145,7 +149,8 @@ type builder struct{ *plan.Change }
 
 func (in *Input) change(action plan.Action) builder {
 	c := &plan.Change{Action: action, Kind: in.Key.Kind.String(), Key: in.Key, Name: in.Name,
-		Cause: in.Cause, Want: in.Want, Left: !in.Present}
+		Cause: in.Cause, Want: in.Want, Left: !in.Present,
+		Maybe: in.maybe(), Made: in.Intent != nil && in.Intent.Action == string(plan.Create)}
 	if in.Entry != nil {
 		c.RemoteID = in.Entry.RemoteID
 	}
@@ -165,23 +170,38 @@ func (b builder) setActive(active bool) {
 	b.Ops = append([]resource.Op{{Op: "replace", Path: "active", Value: active}}, b.Ops...)
 }
 
-func renames(old, want resource.Resource) bool {
-	return resource.Fold(old.Text("userName")) != resource.Fold(want.Text("userName")) ||
+// renames tells whether the login or the anchor changes, or may change back.
+func (in *Input) renames() bool {
+	old, want := in.Entry.Resource, in.Want.Resource
+	login := resource.Fold(want.Text("userName"))
+	maybe, doubted := in.maybe()["userName"].(string)
+	return resource.Fold(old.Text("userName")) != login || doubted && resource.Fold(maybe) != login ||
 		old.Text("externalId") != want.Text("externalId")
 }
 
-func maybe(intent *ledger.Intent) map[string]any {
-	if intent == nil {
-		return nil
+// maybe gives what may stand at the target instead of what the entry says.
+func (in *Input) maybe() map[string]any {
+	values := map[string]any{}
+	if in.Entry != nil {
+		maps.Copy(values, in.Entry.Maybe)
 	}
-	return intent.Maybe
+	if in.Intent != nil {
+		maps.Copy(values, in.Intent.Maybe)
+	}
+	return values
+}
+
+// Sent is what the requests in doubt of a person without an entry have sent.
+func (in *Input) Sent() resource.Wanted {
+	values := in.maybe()
+	delete(values, "active")
+	return resource.Wanted{Resource: resource.New(values), Managed: slices.Sorted(maps.Keys(values))}
 }
 
 func mayBeActive(intent *ledger.Intent) bool {
-	v, ok := maybe(intent)["active"]
-	return ok && v == true
+	return intent != nil && intent.Maybe["active"] == true
 }
+
 func mayBeInactive(intent *ledger.Intent) bool {
-	v, ok := maybe(intent)["active"]
-	return ok && v == false
+	return intent != nil && intent.Maybe["active"] == false
 }

@@ -74,7 +74,12 @@ func (w *work) sentInWindow() (map[string]int, error) {
 	return sent, nil
 }
 
+// approved tells whether a human said yes to the change. To take over the account that
+// a create made, which was sent and is in doubt, needs no other yes than the create.
 func (j *judged) approved(c *plan.Change) bool {
+	if c.Made && c.Action == plan.Adopt {
+		return true
+	}
 	return j.approval != nil && j.approval.Digests[c.Digest()]
 }
 

@@ -114,7 +114,7 @@ func (w *work) temporary(c *plan.Change) error {
 	return w.book.add(&plan.Change{Action: plan.Update, Kind: c.Kind, Key: c.Key, Name: c.Name, RemoteID: c.RemoteID,
 		Before: map[string]any{"userName": old}, After: map[string]any{"userName": login},
 		Ops:   []resource.Op{{Op: "replace", Path: "userName", Value: login}},
-		Cause: c.Cause, Rename: true, Temporary: login, Again: true,
+		Cause: c.Cause, Rename: true, Temporary: login, Again: true, Doubted: c.Doubted, Maybe: c.Maybe,
 		Want: resource.Wanted{Resource: resource.New(held), Managed: entry.Managed}})
 }
 

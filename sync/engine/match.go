@@ -133,7 +133,14 @@ func (m *matching) keep(from, to *plan.Change) {
 }
 
 func (m *matching) input(c *plan.Change) *diff.Input {
-	return &diff.Input{Key: c.Key, Name: c.Name, Present: !c.Left, Want: c.Want, Shape: m.shape, Cause: c.Cause}
+	in := &diff.Input{Key: c.Key, Name: c.Name, Present: !c.Left, Want: c.Want, Shape: m.shape, Cause: c.Cause}
+	if c.Doubted {
+		in.Intent = &ledger.Intent{Key: c.Key, Maybe: c.Maybe}
+	}
+	if c.Made {
+		in.Intent.Action = string(plan.Create)
+	}
+	return in
 }
 
 func (m *matching) conflictFor(c *plan.Change, why error) error {

@@ -297,6 +297,9 @@ func (w *work) finish(in *diff.Input, change *plan.Change, due time.Time) {
 
 // search notes a person whose account has to be found first.
 func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
+	if next == diff.FindLeft {
+		in.Want = in.Sent()
+	}
 	change := diff.Create(in)
 	w.finish(in, change, due)
 	if in.Intent != nil && w.at.Sub(in.Intent.At) < w.settleTime() {

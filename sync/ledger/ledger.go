@@ -68,8 +68,11 @@ type Entry struct {
 	// what it held when it last was active.
 	Resource resource.Resource
 	Managed  []string // the paths managed at that time
-	Run      string
-	At       time.Time
+	// Maybe holds values that may stand at the target instead, as in Intent.Maybe: a
+	// request with them was in doubt when one was acknowledged that left them alone.
+	Maybe map[string]any
+	Run   string
+	At    time.Time
 }
 
 // Intent is written before a request is sent and removed by its outcome: after a
@@ -82,7 +85,8 @@ type Intent struct {
 	At     time.Time
 	Tries  int
 	// Maybe holds the values that may have arrived: path to value, nil for a
-	// removal; the path "active" stands for the account's state.
+	// removal; the path "active" stands for the account's state. While there is no
+	// entry it is all that was sent.
 	Maybe map[string]any
 }
 

@@ -100,6 +100,12 @@ type Change struct {
 	Doubt time.Time
 	// Doubted tells that a request for this account may have arrived before.
 	Doubted bool
+	// Maybe holds what such requests may have left at the target: path to value, nil
+	// for a removal; the path "active" stands for the account's state.
+	Maybe map[string]any
+	// Made tells that one of them was a create: an account with the person's anchor is
+	// one that we made.
+	Made bool
 	// Approved tells that a human said yes to exactly this change.
 	Approved bool
 	// Again asks for the person to be looked at in the next run, whatever comes.

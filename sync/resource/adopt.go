@@ -31,14 +31,37 @@ func Fill(have Resource, want Wanted, shape Shape) Edit {
 // cleared that the mapping has no value for, and nobody else's elements go, except
 // from a list that is ours as a whole.
 func Overwrite(have Resource, want Wanted, shape Shape) Edit {
+	return Resume(have, want, nil, shape)
+}
+
+// Resume gives the operations for an account that an earlier request of ours made
+// with the values of sent: like Overwrite, and what was sent then, is still there and
+// is not wanted any more goes.
+func Resume(have Resource, want Wanted, sent map[string]any, shape Shape) Edit {
 	a := adoption{have: have, shape: shape}
 	full := a.wanted(want)
 	values := map[string]any{}
+	for path, v := range sent {
+		_, managed := slices.BinarySearch(want.Managed, path)
+		if !managed || full.Get(path) != nil {
+			continue
+		}
+		_, leaf := shape.Lookup(Split(path))
+		if list, isList := v.([]Element); isList {
+			v = common(have.Get(path), list, shape.find(Split(path)))
+		}
+		if _, isList := v.([]Element); isList || leaf.same(have.Get(path), v) {
+			values[path] = v
+			full.Managed = append(full.Managed, path)
+		}
+	}
+	slices.Sort(full.Managed)
 	for _, x := range full.Attrs {
 		at := Split(x.Path)
 		def, leaf := shape.Lookup(at)
 		if list, isList := x.Value.([]Element); isList {
-			values[x.Path] = a.overwriteList(x.Path, list, &def)
+			ours, _ := sent[x.Path].([]Element)
+			values[x.Path] = a.overwriteList(x.Path, list, ours, &def)
 			continue
 		}
 		values[x.Path] = have.Get(x.Path)
@@ -111,16 +134,16 @@ func (a adoption) fillList(path string, want []Element, def *Definition) (list, 
 }
 
 // overwriteList gives the account's list as far as it concerns us: of wanted
-// elements the wanted sub-attributes, of other elements nothing, unless the list is
-// ours as a whole.
-func (a adoption) overwriteList(path string, want []Element, def *Definition) []Element {
+// elements the wanted sub-attributes, of other elements nothing, unless they are ours
+// or the list is as a whole.
+func (a adoption) overwriteList(path string, want, ours []Element, def *Definition) []Element {
 	have, _ := a.have.Get(path).([]Element)
-	found, _ := def.byIdentity(want)
+	found, _ := def.byIdentity(want, ours)
 	var list []Element
 	for _, e := range have {
 		w, wanted := found[0][def.Identity(e)]
 		if !wanted {
-			if a.shape.Own[path] {
+			if _, sent := found[1][def.Identity(e)]; sent || a.shape.Own[path] {
 				list = append(list, e)
 			}
 			continue
@@ -135,6 +158,19 @@ func (a adoption) overwriteList(path string, want []Element, def *Definition) []
 		list = append(list, ours)
 	}
 	return list
+}
+
+// common gives the elements of the list that the account has, too.
+func common(have any, list []Element, def *Definition) []Element {
+	held, _ := have.([]Element)
+	found, _ := def.byIdentity(list)
+	var both []Element
+	for _, e := range held {
+		if _, in := found[0][def.Identity(e)]; in {
+			both = append(both, e)
+		}
+	}
+	return both
 }
 
 // same compares two values by the schema's rules (RFC 7643 sections 2.2, 2.3):
