@@ -132,9 +132,12 @@ func (s *session) jobs(ctx context.Context, names []string) ([]engine.Job, error
 	return jobs, nil
 }
 
+// fromSources is the part of a job's fingerprint that names its sources.
+const fromSources = "from"
+
 func (b *builder) job(name string) (engine.Job, error) {
 	cfg := b.cfg.Job(name)
-	job := engine.Job{Name: name, Fingerprint: map[string]string{"from": strings.Join(cfg.Sources(), ",")}}
+	job := engine.Job{Name: name, Fingerprint: map[string]string{fromSources: strings.Join(cfg.Sources(), ",")}}
 	for _, from := range cfg.Sources() {
 		src, err := b.source(from)
 		if err != nil {

@@ -11,35 +11,39 @@ import (
 )
 
 func (a *app) check() *cobra.Command {
-	var connect bool
-	var effective string
+	var connect, effective bool
 	c := &cobra.Command{
-		Use:   "check",
+		Use:   "check [JOB]",
 		Short: "Validate the config, and with --connect what it points to",
 		Long: "Reports every problem of the config with its file, line and column: keys, values, references, paths and expressions.\n" +
 			"For a CSV source the header is read. --connect also binds to each directory and reads one entry of it, and asks each\n" +
-			"target for one account. Nothing is written anywhere.",
+			"target for one account. --effective prints every merged line of a JOB, or all, and where it comes from, instead.\n" +
+			"Nothing is written anywhere.",
 		Example: "  scimsync check --connect\n  scimsync check --effective staff",
-		RunE: func(*cobra.Command, []string) error {
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 && !effective {
+				return usageError{errors.New("check takes a JOB with --effective only: all jobs are checked together")}
+			}
 			cfg, err := a.load()
 			if err != nil {
 				return err
 			}
-			if effective != "" {
-				return a.effective(cfg, effective)
+			if effective {
+				return a.effective(cfg, args)
 			}
 			return a.checkAll(cfg, connect)
 		},
 	}
 	c.Flags().BoolVar(&connect, "connect", false, "also reach every source and target")
-	c.Flags().StringVar(&effective, "effective", "", "print every merged line of a JOB (or all) and where it comes from")
-	c.Flags().Lookup("effective").NoOptDefVal = "all"
+	c.Flags().BoolVar(&effective, "effective", false, "print every merged line of a JOB, or all, and where it comes from")
 	return c
 }
 
-func (a *app) effective(cfg *config.Config, job string) error {
-	if job == "all" && cfg.Job("all") == nil {
-		job = ""
+func (a *app) effective(cfg *config.Config, args []string) error {
+	job := ""
+	if len(args) > 0 {
+		job = args[0]
 	}
 	if job != "" && cfg.Job(job) == nil {
 		return usageError{fmt.Errorf("there is no job %q", job)}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -70,6 +71,15 @@ func (a *app) load() (*config.Config, error) {
 
 // open starts a session with the state opened for a command of that name.
 func (a *app) open(command string) (*session, error) {
+	s, err := a.openAsIs(command)
+	if err != nil {
+		return nil, err
+	}
+	return s.renamed()
+}
+
+// openAsIs is open, with the names that the state has.
+func (a *app) openAsIs(command string) (*session, error) {
 	cfg, err := a.load()
 	if err != nil {
 		return nil, err
@@ -78,17 +88,13 @@ func (a *app) open(command string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := a.newSession(cfg, store)
-	if err := s.rename(); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	return s, nil
+	return a.newSession(cfg, store), nil
 }
 
 // openScratch starts a session whose state is a copy that close throws away: what it
 // does to the state is never seen again.
 func (a *app) openScratch(command string) (*session, error) {
-	s, err := a.open(command)
+	s, err := a.openAsIs(command)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +113,7 @@ func (a *app) openScratch(command string) (*session, error) {
 	}
 	fresh := a.newSession(s.cfg, scratch)
 	fresh.closers = append(fresh.closers, func() error { return os.RemoveAll(dir) })
-	return fresh, nil
+	return fresh.renamed()
 }
 
 // openMemory starts a session with an empty state that close throws away.
@@ -142,10 +148,20 @@ func (s *session) close() error {
 	return errors.Join(errs...)
 }
 
-// rename lets the state follow renamed sources and jobs.
+// renamed lets the state follow renamed sources and jobs. The session that it gives
+// is closed if that fails.
+func (s *session) renamed() (*session, error) {
+	if err := s.rename(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
 func (s *session) rename() error {
+	now := map[string]string{} // by old name
 	for _, src := range s.cfg.Sources {
 		if src.RenamedFrom != "" {
+			now[src.RenamedFrom] = src.Name
 			if err := s.store.RenameSource(src.RenamedFrom, src.Name); err != nil {
 				return err
 			}
@@ -157,8 +173,31 @@ func (s *session) rename() error {
 				return err
 			}
 		}
+		if err := s.renameSourcesOf(job.Name, now); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// renameSourcesOf lets what identifies a job follow its renamed sources.
+func (s *session) renameSourcesOf(job string, now map[string]string) error {
+	info, err := s.store.Job(job)
+	if err != nil || info.Fingerprint == nil {
+		return err
+	}
+	from := strings.Split(info.Fingerprint[fromSources], ",")
+	changed := false
+	for i, old := range from {
+		if name, ok := now[old]; ok {
+			from[i], changed = name, true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	info.Fingerprint[fromSources] = strings.Join(from, ",")
+	return s.store.PutJob(job, info)
 }
 
 // target gives a target, made at its first use.
