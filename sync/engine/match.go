@@ -20,7 +20,7 @@ func (w *work) match(ctx context.Context) error {
 	if w.find.len()+w.findLeft.len() == 0 {
 		return nil
 	}
-	m := &matching{work: w, adopts: &changes{dir: w.Dir}, claims: map[string]int{}, logins: map[uint64]int{}}
+	m := &matching{work: w, adopts: &changes{dir: w.Dir}, claims: map[string]int{}, wanted: map[uint64]int{}}
 	defer m.adopts.close()
 	finder, err := m.finder(ctx)
 	if err != nil {
@@ -28,7 +28,8 @@ func (w *work) match(ctx context.Context) error {
 	}
 	defer finder.close()
 	if err := w.find.each(func(_ int, c *plan.Change) error {
-		m.logins[hashText(resource.Fold(c.Want.Text("userName")))]++
+		m.wanted[loginHash(c)]++
+		m.wanted[anchorHash(c)]++
 		return nil
 	}); err != nil {
 		return err
@@ -60,7 +61,15 @@ type matching struct {
 	*work
 	adopts *changes
 	claims map[string]int // by remote id: how many people it fits
-	logins map[uint64]int // by hash: how many new people want a login
+	wanted map[uint64]int // by hash: how many new people want a login or an externalId
+}
+
+func loginHash(c *plan.Change) uint64 {
+	return hashText(plan.ByUserName + "\x00" + resource.Fold(c.Want.Text("userName")))
+}
+
+func anchorHash(c *plan.Change) uint64 {
+	return hashText(plan.ByExternalID + "\x00" + c.Want.Text("externalId"))
 }
 
 // finder chooses the cheaper way.
@@ -113,8 +122,12 @@ func (m *matching) decide(c *plan.Change, found []plan.Found) error {
 		m.claims[adopt.RemoteID]++
 		return m.adopts.add(adopt)
 	}
-	if m.logins[hashText(resource.Fold(c.Want.Text("userName")))] > 1 {
+	if m.wanted[loginHash(c)] > 1 {
 		return m.conflictFor(c, fmt.Errorf("the login %q is wanted by several new people", c.Want.Text("userName")))
+	}
+	// No externalId at all is everybody's right.
+	if anchor := c.Want.Text("externalId"); anchor != "" && m.wanted[anchorHash(c)] > 1 {
+		return m.conflictFor(c, fmt.Errorf("the externalId %q is wanted by several new people", anchor))
 	}
 	why, err = m.loginFree(c)
 	if err != nil {
