@@ -111,7 +111,7 @@ func (c *committer) store(batch []pending) error {
 // owned parks a person whose account turned out to be somebody else's.
 func (c *committer) owned(o ledger.Outcome, why error) error {
 	now := time.Now()
-	parked := &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Tries: 1, At: now.Add(Backoff(ledger.ParkedConflict, 1)), Since: now}
+	parked := &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Tries: 1, At: now.Add(Backoff(1)), Since: now}
 	return c.ledger.Commit(c.flow, []ledger.Outcome{{Key: o.Key, Look: &ledger.Look{Key: o.Key, Parked: parked}, DropIntent: true}})
 }
 

@@ -11,13 +11,11 @@ import (
 	"scimsync/sync/resource"
 )
 
-// How often one change is tried in one run, in how many runs without waiting, and how
-// many failures in a row, over all changes of a lane, mean that the target is out of
-// reach.
+// How often one change is tried in one run, and how many failures in a row, over
+// all changes of a lane, mean that the target is out of reach.
 const (
 	triesFailing   = 3
 	triesThrottled = 20
-	triesAtOnce    = 2
 	failuresInARow = 10
 	longestWait    = time.Hour
 )

@@ -76,10 +76,13 @@ func (a *attempt) giveUp() { a.unsent([]*plan.Change{a.change}, !a.inDoubt && a.
 // when something may have arrived unseen.
 func (a *attempt) park(kind string, why error) {
 	now := time.Now()
-	parked := &ledger.Parked{Kind: kind, Error: why.Error(), Digest: a.change.Digest(), Tries: a.change.Tries + 1,
-		At: now.Add(Backoff(kind, a.change.Tries)), Since: a.change.Since}
+	parked := &ledger.Parked{Kind: kind, Error: why.Error(), Digest: a.change.Digest(), Tries: a.change.Tries + 1, Since: a.change.Since}
 	if parked.Since.IsZero() {
 		parked.Since = now
+	}
+	parked.At = now.Add(Backoff(a.change.Tries))
+	if kind == ledger.ParkedFailed {
+		parked.At = now.Add(Recovery(now.Sub(parked.Since)))
 	}
 	look := ledger.Look{Key: a.change.Key, Due: a.change.Due, Parked: parked}
 	a.commits.put(ledger.Outcome{Key: a.change.Key, Look: &look, DropIntent: !a.inDoubt}, func() {
@@ -94,20 +97,18 @@ func (a *attempt) park(kind string, why error) {
 	})
 }
 
-// Backoff is how long a parked change waits after so many tries before this one: 15
-// minutes, doubling up to a day. What failed because the target was sick needs nobody's
-// help, so it comes with the next two runs; after that it is likely to be this change
-// that makes the target fail, and it waits in the same steps, up to an hour.
-func Backoff(kind string, tries int) time.Duration {
-	most := 24 * time.Hour
-	if kind == ledger.ParkedFailed {
-		if tries < triesAtOnce {
-			return 0
-		}
-		tries -= triesAtOnce
-		most = time.Hour
-	}
-	return min(15*time.Minute<<min(tries, 10), most)
+// Backoff is how long a change that was refused waits after so many tries before
+// this one: 15 minutes, doubling up to a day.
+func Backoff(tries int) time.Duration {
+	return min(15*time.Minute<<min(tries, 10), 24*time.Hour)
+}
+
+// Recovery is how long a change waits that has failed for so long because the target
+// was sick: half that time again, up to an hour. So it comes with the next run at
+// first, and soon after an outage, without anybody's help; while somebody whose change
+// makes the target fail each time is tried less and less.
+func Recovery(failing time.Duration) time.Duration {
+	return min(failing/2, time.Hour)
 }
 
 // taken decides after a create was refused because the account, or its login, exists.

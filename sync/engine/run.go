@@ -129,6 +129,7 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 		return Outcome{Err: err, Replaced: turn == nil}
 	}
 	defer turn.end()
+	at := e.now() // of the whole run: what fails in its first half is for the next run
 	var first apply.Report
 	if how.Approve == nil && how.Expect == "" && how.Only == nil {
 		if first, err = e.leaversFirst(ctx, job, flow, how, turn); err != nil || first.Stopped != nil {
@@ -140,6 +141,7 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 		return Outcome{Err: err}
 	}
 	defer w.close()
+	w.at = at
 	r, err := w.full(ctx, job)
 	if err != nil {
 		return Outcome{Err: err}

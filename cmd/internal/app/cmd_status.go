@@ -52,7 +52,20 @@ type runStatus struct {
 	Took    string         `json:"took"`
 	Done    map[string]int `json:"done"`
 	Calls   int            `json:"calls"`
+	Pending int            `json:"pending,omitempty"` // planned and free to go, but not done: the next run sends them
 	Error   string         `json:"error,omitempty"`
+}
+
+// pending counts the changes of a run that may be sent and were not acknowledged.
+func pending(r ledger.Run) int {
+	n := -r.Held
+	for _, planned := range r.Planned {
+		n += planned
+	}
+	for _, done := range r.Done {
+		n -= done
+	}
+	return max(n, 0)
 }
 
 func (s *session) statusOf(args []string, exitCode bool) error {
@@ -105,7 +118,7 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 	if len(runs) > 0 {
 		r := runs[0]
 		st.LastRun = &runStatus{ID: r.ID, Started: r.Started.UTC().Format(time.RFC3339), Took: r.Ended.Sub(r.Started).Round(time.Millisecond).String(),
-			Done: r.Done, Calls: r.Calls, Error: r.Error}
+			Done: r.Done, Calls: r.Calls, Pending: pending(r), Error: r.Error}
 	}
 	hold, err := s.store.Hold(flow)
 	if err != nil {
@@ -124,7 +137,11 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 	}
 	err = s.store.EachLook(flow, func(l *ledger.Look) error {
 		if l.Parked != nil {
-			st.Parked = append(st.Parked, plan.Problem{Key: l.Key.ID, Why: l.Parked.Error, Retry: l.Parked.At.UTC().Format(time.RFC3339)})
+			problem := plan.Problem{Key: l.Key.ID, Why: l.Parked.Error}
+			if l.Parked.At.After(time.Now()) {
+				problem.Retry = l.Parked.At.UTC().Format(time.RFC3339)
+			}
+			st.Parked = append(st.Parked, problem)
 		}
 		return nil
 	})
@@ -152,6 +169,9 @@ func (s *session) writeStatus(f flowStatus) error {
 		fmt.Fprintf(s.Out, "  last run %s failed: %s\n", r.Started, plan.Safe(r.Error))
 	default:
 		fmt.Fprintf(s.Out, "  last run %s, %s, %s\n", r.Started, r.Took, count(r.Calls, "call"))
+	}
+	if f.LastRun != nil && f.LastRun.Pending > 0 {
+		fmt.Fprintf(s.Out, "  %s of it still to be sent\n", count(f.LastRun.Pending, "change"))
 	}
 	if f.NotBefore != "" {
 		fmt.Fprintf(s.Out, "  the target asked for no request before %s\n", f.NotBefore)
