@@ -177,6 +177,7 @@ type storedLine struct {
 	ID     string      `json:"i"`
 	Name   string      `json:"n,omitempty"`
 	Digest string      `json:"d"`
+	No     bool        `json:"x,omitempty"` // a human said no
 }
 
 type storedApproval struct {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -17,20 +18,33 @@ type judged struct {
 	*work
 	verdict  plan.Judgement
 	approval *ledger.Approval
+	before   *ledger.Hold    // what was held before; nil: nothing
+	rejected map[string]bool // by digest: what a human said no to
 	held     int
 }
 
 // judge counts the plan, with what was sent in the window, against the limits. What a
-// human approved neither counts nor is held.
+// human decided does not count: what they approved is sent, what they rejected is held.
 func (w *work) judge() (*judged, error) {
 	approval, err := w.Store.Approval(w.flow.Flow)
 	if err != nil {
 		return nil, err
 	}
-	j := &judged{work: w, approval: approval}
+	before, err := w.Store.Hold(w.flow.Flow)
+	if err != nil {
+		return nil, err
+	}
+	j := &judged{work: w, approval: approval, before: before, rejected: map[string]bool{}}
+	if before != nil && before.Rejected != "" {
+		for _, l := range before.Lines {
+			if l.Rejected {
+				j.rejected[l.Digest] = true
+			}
+		}
+	}
 	n := map[string]int{}
 	err = w.book.each(func(c *plan.Change) error {
-		if j.approved(c) || c.Temporary != "" {
+		if j.approved(c) || j.rejected[c.Digest()] || c.Temporary != "" {
 			return nil
 		}
 		n[plan.LimitFirstRun]++
@@ -86,8 +100,9 @@ func (j *judged) approved(c *plan.Change) bool {
 // each gives the changes in order, each marked whether it is held.
 func (j *judged) each(fn func(*plan.Change) error) error {
 	return j.book.each(func(c *plan.Change) error {
-		c.Approved = j.approved(c)
-		c.Held = !c.Approved && j.verdict.Holds(c)
+		approved := j.approved(c)
+		c.Held = !approved && (j.rejected[c.Digest()] || j.verdict.Holds(c))
+		c.Approved = approved || j.verdict.Frees(c)
 		return fn(c)
 	})
 }
@@ -108,12 +123,16 @@ func (j *judged) plan(job Job) (*plan.Plan, error) {
 		Each: j.each, Summary: map[plan.Action]int{}, Conflicts: j.conflicts, Parked: j.parked,
 		Protected: j.protected, Unclaimed: j.unclaimed, Notes: j.notes}
 	var all, held plan.Set
+	rejected := 0
 	err := j.each(func(c *plan.Change) error {
 		p.Summary[c.Action]++
 		digest := c.Digest()
 		all.Add(digest)
 		if c.Held {
 			held.Add(digest)
+			if j.rejected[digest] {
+				rejected++
+			}
 		}
 		p.Calls += c.Calls()
 		return nil
@@ -123,7 +142,10 @@ func (j *judged) plan(job Job) (*plan.Plan, error) {
 	}
 	p.Digest, p.Held = all.String(), held.Len()
 	if p.Held > 0 {
-		p.HeldDigest, p.Holds = held.String(), j.verdict.Limits
+		p.HeldDigest, p.Holds = held.String(), slices.Clone(j.verdict.Limits)
+	}
+	if rejected > 0 {
+		p.Holds = append(p.Holds, ledger.Limit{Limit: plan.LimitRejected, N: rejected, Of: p.Held, Max: "0"})
 	}
 	j.held = p.Held
 	if rate := j.flow.Lane.Pace().Rate; rate > 0 {
@@ -154,23 +176,23 @@ func sourceNames(job Job) string {
 // hold stores what is held, so that a human can look at it and release exactly that.
 // The same set of changes keeps its hold.
 func (j *judged) hold(p *plan.Plan) (*ledger.Hold, error) {
-	before, err := j.Store.Hold(j.flow.Flow)
-	if err != nil {
-		return nil, err
-	}
 	if p.Held == 0 {
-		if before == nil {
+		if j.before == nil {
 			return nil, nil
 		}
 		return nil, j.Store.PutHold(j.flow.Flow, nil)
 	}
-	if before != nil && before.Digest == p.HeldDigest {
-		return before, nil
+	if j.before != nil && j.before.Digest == p.HeldDigest {
+		return j.before, nil
 	}
 	hold := &ledger.Hold{ID: p.HeldDigest[:8], Job: p.Job, Target: p.Target, Digest: p.HeldDigest, Limits: p.Holds, At: j.at, Run: j.how.Run}
-	err = j.each(func(c *plan.Change) error {
+	err := j.each(func(c *plan.Change) error {
 		if c.Held {
-			hold.Lines = append(hold.Lines, ledger.HeldLine{Action: string(c.Action), Key: c.Key, Name: c.Name, Digest: c.Digest()})
+			no := j.rejected[c.Digest()]
+			if no {
+				hold.Rejected = j.rejecter()
+			}
+			hold.Lines = append(hold.Lines, ledger.HeldLine{Action: string(c.Action), Key: c.Key, Name: c.Name, Digest: c.Digest(), Rejected: no})
 		}
 		return nil
 	})
@@ -180,7 +202,16 @@ func (j *judged) hold(p *plan.Plan) (*ledger.Hold, error) {
 	return hold, j.Store.PutHold(j.flow.Flow, hold)
 }
 
-// approve stores a human's yes to the held changes.
+// rejecter is who said no, or yes only to others.
+func (j *judged) rejecter() string {
+	if yes := j.how.Approve; yes != nil && yes.Only != nil {
+		return yes.By
+	}
+	return j.before.Rejected
+}
+
+// approve stores a human's yes to the held changes. A yes to some of them is a no to
+// the others: few as they may be then, they are not sent without a yes of their own.
 func (j *judged) approve(yes *Yes) error {
 	approval := &ledger.Approval{Hold: yes.Hold, By: yes.By, At: j.at, Digests: map[string]bool{}}
 	if j.approval != nil {
@@ -189,8 +220,12 @@ func (j *judged) approve(yes *Yes) error {
 		}
 	}
 	err := j.each(func(c *plan.Change) error {
-		if c.Held && (yes.Only == nil || yes.Only[c.Key]) {
+		switch {
+		case !c.Held:
+		case yes.Only == nil || yes.Only[c.Key]:
 			approval.Digests[c.Digest()] = true
+		default:
+			j.rejected[c.Digest()] = true
 		}
 		return nil
 	})

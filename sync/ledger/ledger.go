@@ -147,6 +147,8 @@ type HeldLine struct {
 	Key    record.Key
 	Name   string
 	Digest string // of the change
+	// Rejected tells that a human said no: the change is held whatever the limits say.
+	Rejected bool
 }
 
 // Hold is a set of changes that waits for a human.
@@ -159,7 +161,7 @@ type Hold struct {
 	Lines  []HeldLine
 	At     time.Time
 	Run    string
-	// Rejected is who said no; empty: nobody did.
+	// Rejected is who said no to lines of it, or yes only to others; empty: nobody did.
 	Rejected string
 }
 

@@ -106,7 +106,8 @@ type Change struct {
 	// Made tells that one of them was a create: an account with the person's anchor is
 	// one that we made.
 	Made bool
-	// Approved tells that a human said yes to exactly this change.
+	// Approved tells that a human said yes to exactly this change, or to all of a
+	// first load: it does not count against the limits.
 	Approved bool
 	// Again asks for the person to be looked at in the next run, whatever comes.
 	Again bool

@@ -32,6 +32,8 @@ const (
 	LimitCreate     = "create"
 	LimitAdopt      = "adopt"
 	LimitRename     = "rename"
+	// LimitRejected is no limit of the config: a human said no, and that stands.
+	LimitRejected = "rejected"
 )
 
 // Limits lists the limits that are counted, in the order of reports.
@@ -62,6 +64,7 @@ func Counts(c *Change) []string {
 type Judgement struct {
 	Limits []ledger.Limit
 	all    bool
+	first  bool            // creates and adoptions of first contact are free
 	held   map[string]bool // by limit name
 }
 
@@ -77,8 +80,9 @@ func (g Guard) Check(n map[string]int, live int, contact ledger.Contact) Judgeme
 		}
 		return j
 	}
+	j.first = g.FirstRunGoes && contact != ledger.ContactMade
 	for _, name := range Limits {
-		if g.FirstRunGoes && contact != ledger.ContactMade && (name == LimitCreate || name == LimitAdopt) {
+		if j.first && (name == LimitCreate || name == LimitAdopt) {
 			continue
 		}
 		if limit, tripped := g.Rules[name].trips(name, n[name], live); tripped {
@@ -108,6 +112,12 @@ func (r Rule) trips(name string, n, live int) (ledger.Limit, bool) {
 			Max: strconv.FormatFloat(*r.Percent, 'f', -1, 64) + "%"}, true
 	}
 	return ledger.Limit{}, false
+}
+
+// Frees tells whether a change belongs to a first load that needs no yes: it does not
+// count against the limits of later runs either.
+func (j Judgement) Frees(c *Change) bool {
+	return j.first && (c.Action == Create || c.Action == Adopt)
 }
 
 // Holds tells whether the judgement holds a change that nobody approved.

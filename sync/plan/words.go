@@ -132,6 +132,9 @@ func LimitText(l ledger.Limit) string {
 	if name == LimitFirstRun {
 		return fmt.Sprintf("%s: the first run of a job at a target waits for a human's yes: %s", LimitFirstRun, count(l.N, "change", "changes"))
 	}
+	if name == LimitRejected {
+		return fmt.Sprintf("%s: %s that a human said no to, or left out of a yes", LimitRejected, count(l.N, "change", "changes"))
+	}
 	words, known := limitWords[name]
 	if !known {
 		return fmt.Sprintf("%s: %s of %s; the limit is %s", Safe(l.Limit), number(l.N), number(l.Of), Safe(l.Max))

@@ -54,8 +54,14 @@ func (s *session) approveHolds(args []string, o approval) error {
 	if err != nil {
 		return err
 	}
+	if len(holds) == 0 || !byID && !o.reject {
+		// What is held can only be released once it is clear that the job is the same.
+		if changed, err := s.acceptChange(args, o); err != nil || changed {
+			return err
+		}
+	}
 	if len(holds) == 0 {
-		return s.acceptChange(args, o)
+		fmt.Fprintln(s.Out, "Nothing is held.")
 	}
 	for _, flow := range holds {
 		hold, err := s.store.Hold(flow)
@@ -179,6 +185,9 @@ func (s *session) differs(shown *ledger.Hold, o engine.Outcome) error {
 // reject keeps the changes held and notes who said no.
 func (s *session) reject(hold *ledger.Hold) error {
 	hold.Rejected = operator()
+	for i := range hold.Lines {
+		hold.Lines[i].Rejected = true
+	}
 	s.exits(exitHeld)
 	fmt.Fprintf(s.Out, "%s: %s rejected by %s; they stay held until the source changes\n",
 		ledger.Flow{Job: hold.Job, Target: hold.Target}, count(len(hold.Lines), "change"), hold.Rejected)
@@ -186,42 +195,39 @@ func (s *session) reject(hold *ledger.Hold) error {
 }
 
 // acceptChange accepts that a job's source, target or definition is not what it was.
-func (s *session) acceptChange(args []string, o approval) error {
+// It tells whether there was such a change.
+func (s *session) acceptChange(args []string, o approval) (found bool, err error) {
 	names, err := s.jobNames(args)
 	if err != nil {
-		return err
+		return false, err
 	}
-	accepted := false
 	for _, name := range names {
 		jobs, err := s.jobs(s.ctx, []string{name})
 		if err != nil {
-			return err
+			return found, err
 		}
 		changed, err := s.engine.Changes(jobs[0])
 		if err != nil {
-			return err
+			return found, err
 		}
 		if len(changed) == 0 {
 			continue
 		}
+		found = true
 		fmt.Fprintf(s.Err, "job %s:\n  %s\n", name, strings.Join(changed, "\n  "))
 		if o.reject {
 			s.exits(exitHeld)
 			continue
 		}
 		if yes, err := s.confirmed("Is this the same, and only described anew", o.yes); err != nil || !yes {
-			return err
+			return found, err
 		}
 		if err := s.engine.Accept(jobs[0]); err != nil {
-			return err
+			return found, err
 		}
-		accepted = true
 		fmt.Fprintf(s.Out, "job %s: accepted. To look at what follows: scimsync plan %s\n", name, name)
 	}
-	if !accepted && s.code == exitDone {
-		fmt.Fprintln(s.Out, "Nothing is held.")
-	}
-	return nil
+	return found, nil
 }
 
 // jobAt gives a job with one of its targets.

@@ -123,6 +123,10 @@ func (s *session) writeHold(o engine.Outcome) {
 			fmt.Fprintf(s.Out, "  held: the first run at %s waits for a yes: %s\n", o.Flow.Target, firstRun(o))
 			continue
 		}
+		if l.Limit == plan.LimitRejected {
+			fmt.Fprintf(s.Out, "  held: %s wait because of a no, or were left out of a yes\n", count(l.N, "change"))
+			continue
+		}
 		fmt.Fprintf(s.Out, "  held: %s: %d of %d, at most %s without a yes\n", l.Limit, l.N, l.Of, l.Max)
 	}
 	fmt.Fprintf(s.Out, "  %s held as %s. To look: scimsync plan %s. To release: %s\n",
