@@ -31,6 +31,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asBaseline) != "" {
+		os.Exit(runBaseline(os.Args[1:]))
+	}
 	if os.Getenv(asProgram) == "" {
 		code := m.Run()
 		_ = os.Remove(filepath.Join(os.TempDir(), fmt.Sprintf("scimsync-test-%d", os.Getpid()))) // see build
