@@ -42,6 +42,19 @@ func parseDN(text string) (dname, error) {
 	return out, nil
 }
 
+// DNMatcher gives a test whether another text is the same distinguished name, in
+// whatever spelling (RFC 4514); nil when text is none.
+func DNMatcher(text string) func(other string) bool {
+	name, err := parseDN(text)
+	if err != nil || len(name) == 0 {
+		return nil
+	}
+	return func(other string) bool {
+		parsed, err := parseDN(other)
+		return err == nil && slices.Equal(parsed, name)
+	}
+}
+
 // foldValue prepares a value for caseIgnoreMatch: case folded, runs of spaces
 // one space, none at the ends.
 func foldValue(v string) string {

@@ -2,10 +2,12 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"scimsync/sources/ldap"
 	"scimsync/sync/engine"
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
@@ -102,26 +104,35 @@ func (s *session) findAccounts(job *engine.Job, who string, found map[record.Key
 	return nil
 }
 
-// findRows looks at people whom no target knows yet.
+// findRows looks at people whom no target knows yet, and at DNs. Who has gone is known
+// by a DN that nobody else has now.
 func (s *session) findRows(job *engine.Job, who string, found map[record.Key]string) error {
+	isDN := ldap.DNMatcher(who)
+	gone := map[record.Key]string{}
 	for _, src := range job.Sources {
 		mapper := job.Flows[0].Programs[src.Name].Mapper()
 		err := s.store.Changed(src.Name, 0, func(row *ledger.Row) error {
-			if row.Absent > 0 {
-				return nil
-			}
-			if row.DN != "" && strings.EqualFold(row.DN, who) {
-				found[row.Key] = "DN"
-				return nil
-			}
-			if by := fits(who, mapper.Recognise(row.Record(), time.Now())); by != "" {
-				found[row.Key] = by
+			switch {
+			case isDN != nil && row.DN != "" && isDN(row.DN):
+				if row.Absent > 0 {
+					gone[row.Key] = "DN"
+				} else {
+					found[row.Key] = "DN"
+				}
+			case row.Absent > 0:
+			default:
+				if by := fits(who, mapper.Recognise(row.Record(), time.Now())); by != "" {
+					found[row.Key] = by
+				}
 			}
 			return nil
 		})
 		if err != nil {
 			return err
 		}
+	}
+	if len(found) == 0 {
+		maps.Copy(found, gone)
 	}
 	return nil
 }
