@@ -12,7 +12,7 @@ import (
 func key(id string) record.Key { return record.Key{Kind: record.User, Source: "hr", ID: id} }
 
 func TestOrder(t *testing.T) {
-	r := func(id, old, login string) Rename { return Rename{key(id), old, login} }
+	r := func(id, old, login string) Rename { return Rename{Key: key(id), Old: old, New: login} }
 	for name, c := range map[string]struct {
 		renames []Rename
 		want    map[string]Turn
@@ -26,6 +26,10 @@ func TestOrder(t *testing.T) {
 		"circle of three beside a chain": {
 			[]Rename{r("3", "c", "a"), r("1", "a", "b"), r("2", "b", "c"), r("8", "x", "y"), r("9", "y", "z")},
 			map[string]Turn{"1": {Round: 3, Temporary: true}, "2": {Round: 2}, "3": {Round: 1}, "8": {Round: 1}, "9": {}}},
+		"back from a swap in doubt": {[]Rename{{key("1"), "tmp", "a", ""}, {key("2"), "b", "b", "a"}},
+			map[string]Turn{"1": {Round: 1}, "2": {}}},
+		"behind a circle": {[]Rename{r("1", "x", "a"), {key("2"), "a", "b", "y"}, r("3", "b", "y")},
+			map[string]Turn{"1": {Round: 1}, "2": {Round: 2, Temporary: true}, "3": {Round: 1}}},
 	} {
 		got := Order(c.renames)
 		for id, want := range c.want {
@@ -36,12 +40,13 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// Whatever logins are passed around, carrying the turns out never takes a login
-// that is held, and leaves everybody with their own.
+// Whatever logins are passed around, and whichever login an account in doubt holds,
+// carrying the turns out never takes a login that is held, and leaves everybody with
+// their own.
 func TestOrderAlwaysFreesBeforeItTakes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 12).Draw(t, "people")
-		logins := make([]string, n+4)
+		logins := make([]string, 2*n+4)
 		for i := range logins {
 			logins[i] = fmt.Sprintf("u%d", i)
 		}
@@ -49,13 +54,35 @@ func TestOrderAlwaysFreesBeforeItTakes(t *testing.T) {
 		renames := make([]Rename, n)
 		holds := map[string]record.Key{}
 		for i := range n {
-			renames[i] = Rename{key(fmt.Sprint(i)), logins[i], wanted[i]}
-			holds[logins[i]] = renames[i].Key
+			renames[i] = Rename{Key: key(fmt.Sprint(i)), Old: logins[i], New: wanted[i]}
+			if rapid.Bool().Draw(t, "doubt") {
+				renames[i].Maybe = logins[n+i]
+			}
+			if rapid.Bool().Draw(t, "back") {
+				renames[i].New = logins[i]
+				for j := range i {
+					if renames[j].New == logins[i] { // wanted once
+						renames[i].New = wanted[i]
+					}
+				}
+			}
+			held := renames[i].Old
+			if renames[i].Maybe != "" && rapid.Bool().Draw(t, "arrived") {
+				held = renames[i].Maybe
+			}
+			holds[held] = renames[i].Key
+		}
+		taken := map[string]bool{}
+		for _, r := range renames {
+			if taken[r.New] {
+				t.Skip("two want the same")
+			}
+			taken[r.New] = true
 		}
 		turns := Order(append([]Rename{}, renames...))
 		for _, r := range renames {
 			if turns[r.Key].Temporary {
-				delete(holds, r.Old)
+				giveUp(holds, r)
 			}
 		}
 		for round := 0; round <= n+1; round++ {
@@ -66,9 +93,7 @@ func TestOrderAlwaysFreesBeforeItTakes(t *testing.T) {
 				if other, held := holds[r.New]; held && other != r.Key {
 					t.Fatalf("round %d: %s wants %s, which %s holds; turns %v", round, r.Key, r.New, other, turns)
 				}
-				if holds[r.Old] == r.Key {
-					delete(holds, r.Old)
-				}
+				giveUp(holds, r)
 				holds[r.New] = r.Key
 			}
 		}
@@ -78,4 +103,12 @@ func TestOrderAlwaysFreesBeforeItTakes(t *testing.T) {
 			}
 		}
 	})
+}
+
+func giveUp(holds map[string]record.Key, r Rename) {
+	for _, login := range []string{r.Old, r.Maybe} {
+		if holds[login] == r.Key {
+			delete(holds, login)
+		}
+	}
 }

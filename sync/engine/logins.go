@@ -24,7 +24,10 @@ func (w *work) passLoginsOn() error {
 	}
 	w.logins = logins{map[string]record.Key{}, map[string]record.Key{}}
 	for _, r := range renames {
-		w.logins.freed[r.Old], w.logins.taken[r.New] = r.Key, r.Key
+		w.logins.taken[r.New] = r.Key
+		for _, login := range r.Frees() {
+			w.logins.freed[login] = r.Key
+		}
 	}
 	turns := diff.Order(renames)
 	for _, r := range renames {
@@ -49,7 +52,8 @@ func (w *work) possibleRenames() ([]diff.Rename, map[record.Key]*plan.Change, er
 	var renames []diff.Rename
 	wanted := map[string]int{}
 	for _, c := range w.renames {
-		r := diff.Rename{Key: c.Key, Old: resource.Fold(text(c.Before["userName"])), New: resource.Fold(c.Want.Text("userName"))}
+		r := diff.Rename{Key: c.Key, Old: resource.Fold(text(c.Before["userName"])), New: resource.Fold(c.Want.Text("userName")),
+			Maybe: resource.Fold(text(c.Maybe["userName"]))}
 		if r.Old == "" { // the anchor changes, the login stays
 			r.Old = r.New
 		}
@@ -61,8 +65,8 @@ func (w *work) possibleRenames() ([]diff.Rename, map[record.Key]*plan.Change, er
 		again = false
 		freed := map[string]bool{}
 		for _, r := range renames {
-			if r.Old != r.New {
-				freed[r.Old] = true
+			for _, login := range r.Frees() {
+				freed[login] = true
 			}
 		}
 		left := renames[:0]
