@@ -178,7 +178,7 @@ func (s *session) writeStatus(f flowStatus) error {
 	}
 	if f.Hold != nil {
 		for _, l := range f.Hold.Limits {
-			fmt.Fprintf(s.Out, "  held: %s: %d of %d, at most %s\n", l.Limit, l.N, l.Of, l.Max)
+			fmt.Fprintf(s.Out, "  held: %s\n", plan.LimitText(l))
 		}
 		if f.Rejected != "" {
 			fmt.Fprintf(s.Out, "  rejected by %s\n", plan.Safe(f.Rejected))

@@ -127,7 +127,7 @@ func (s *session) writeHold(o engine.Outcome) {
 			fmt.Fprintf(s.Out, "  held: %s wait because of a no, or were left out of a yes\n", count(l.N, "change"))
 			continue
 		}
-		fmt.Fprintf(s.Out, "  held: %s: %d of %d, at most %s without a yes\n", l.Limit, l.N, l.Of, l.Max)
+		fmt.Fprintf(s.Out, "  held: %s\n", plan.LimitText(l))
 	}
 	fmt.Fprintf(s.Out, "  %s held as %s. To look: scimsync plan %s. To release: %s\n",
 		count(len(o.Hold.Lines), "change"), o.Hold.ID, o.Hold.Job, approveCommand(o.Hold))
