@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"scimsync/sync/diff"
+	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
 	"scimsync/sync/resource"
@@ -122,8 +123,10 @@ func (w *work) temporary(c *plan.Change) error {
 		Want: resource.Wanted{Resource: resource.New(held), Managed: entry.Managed}})
 }
 
-// loginFree tells why a new account may not have its login; nil: it may.
-func (w *work) loginFree(c *plan.Change) (error, error) {
+// loginFree tells why a new account may not have its login; nil: it may. vacant tells
+// that no account at the target has it now: then it is not kept by somebody who left,
+// and whose account was deleted there since.
+func (w *work) loginFree(c *plan.Change, vacant bool) (error, error) {
 	login := resource.Fold(c.Want.Text("userName"))
 	if other, taken := w.logins.taken[login]; taken {
 		return fmt.Errorf("the login %q goes to the account of %s", login, other), nil
@@ -135,6 +138,12 @@ func (w *work) loginFree(c *plan.Change) (error, error) {
 	if err != nil || !known || holder == c.Key {
 		return nil, err
 	}
+	if vacant {
+		entries, err := w.Store.Entries(w.flow.Flow.Target, []record.Key{holder})
+		if err != nil || entries[0] != nil && entries[0].Phase == ledger.Left {
+			return nil, err
+		}
+	}
 	return fmt.Errorf("the login %q is held by the account of %s", login, holder), nil
 }
 
@@ -144,9 +153,10 @@ func (w *work) gaveUp(owner record.Key, login string) bool {
 	return w.logins.freed[login] == owner && w.logins.taken[login] != owner
 }
 
-// conflictOf parks a change as a conflict.
+// conflictOf parks a rename whose login somebody keeps. It is looked at in every run:
+// that takes no request, and the login may have become free.
 func (w *work) conflictOf(c *plan.Change, why error) {
-	w.conflict(c.Key, c.Name, c.Digest(), why)
+	w.parkAs(c.Key, c.Name, &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Digest: c.Digest(), At: w.at, Since: w.at})
 }
 
 func text(v any) string {

@@ -129,7 +129,7 @@ func (m *matching) decide(c *plan.Change, found []plan.Found) error {
 	if anchor := c.Want.Text("externalId"); anchor != "" && m.wanted[anchorHash(c)] > 1 {
 		return m.conflictFor(c, fmt.Errorf("the externalId %q is wanted by several new people", anchor))
 	}
-	why, err = m.loginFree(c)
+	why, err = m.loginFree(c, m.vacant(found))
 	if err != nil {
 		return err
 	}
@@ -137,6 +137,20 @@ func (m *matching) decide(c *plan.Change, found []plan.Found) error {
 		return m.conflictFor(c, why)
 	}
 	return m.book.add(c)
+}
+
+// vacant tells of a lookup that left nobody who can be meant whether it shows that
+// nobody has the person's login: it asked for it.
+func (m *matching) vacant(found []plan.Found) bool {
+	for _, by := range m.flow.Match {
+		if len(found) > 0 && found[0].By == by {
+			return false
+		}
+		if by == plan.ByUserName {
+			return true
+		}
+	}
+	return false
 }
 
 // keep carries over what the engine knows of a person to the change that is made
