@@ -80,7 +80,7 @@ func (a *attempt) try(ctx context.Context) bool {
 	case plan.Taken:
 		a.taken(ctx, result)
 	case plan.Vanished:
-		a.vanished(result)
+		a.vanished(ctx, result)
 	case plan.Park:
 		a.Lane.Worked()
 		a.park(ledger.ParkedRefused, result.Err)

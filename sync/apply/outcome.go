@@ -124,10 +124,49 @@ func (a *attempt) taken(ctx context.Context, result plan.Result) {
 	a.park(ledger.ParkedConflict, fmt.Errorf("%w; another account at %s has this login or a value that must be unique", result.Err, a.Flow.Target))
 }
 
-// vanished records that an account is not there any more: the next run looks the
-// person up anew. Many of them mean that this is not the service it was.
-func (a *attempt) vanished(result plan.Result) {
+// vanished decides after the target said that an account is not there. A proxy that
+// lost its way says so, too, of everything: the account counts as gone only once a
+// lookup agrees. The next run looks the person up anew.
+func (a *attempt) vanished(ctx context.Context, result plan.Result) {
+	found, err := a.Target.Find(ctx, a.change.Want.Resource)
+	if err != nil && ctx.Err() != nil {
+		a.giveUp()
+		return
+	}
+	if err != nil {
+		err = fmt.Errorf("%w; whether the account is gone cannot be told: %w", result.Err, err)
+		if !a.failing(err) {
+			a.park(ledger.ParkedFailed, err)
+		}
+		return
+	}
 	a.Lane.Worked()
+	anchor := a.change.Want.Text("externalId")
+	for i := range found {
+		switch {
+		case found[i].ID == a.change.RemoteID:
+			a.park(ledger.ParkedFailed, fmt.Errorf("%w; but a lookup finds the account", result.Err))
+			return
+		case a.change.Action == plan.Deactivate && anchor != "" && found[i].ExternalID == anchor:
+			a.moved(found[i].ID)
+			return
+		}
+	}
+	a.missing(result)
+}
+
+// moved records that the account of somebody who leaves has another id now, so that
+// the next run deactivates that one.
+func (a *attempt) moved(id string) {
+	entry := &ledger.Entry{Key: a.change.Key, RemoteID: id, Job: a.Flow.Job, Phase: ledger.Live,
+		Resource: a.change.Want.Resource, Managed: a.change.Want.Managed, Run: a.Run, At: time.Now()}
+	a.commits.put(ledger.Outcome{Key: a.change.Key, Entry: entry, Look: &ledger.Look{Key: a.change.Key, Again: true}, DropIntent: true}, nil)
+	a.unsent([]*plan.Change{a.change}, false)
+}
+
+// missing records that an account is not there any more. Many of them mean that this
+// is not the service it was.
+func (a *attempt) missing(result plan.Result) {
 	if a.change.Action == plan.Deactivate {
 		a.gone()
 		return

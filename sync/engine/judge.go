@@ -185,7 +185,7 @@ func (j *judged) hold(p *plan.Plan) (*ledger.Hold, error) {
 	if j.before != nil && j.before.Digest == p.HeldDigest {
 		return j.before, nil
 	}
-	hold := &ledger.Hold{ID: p.HeldDigest[:8], Job: p.Job, Target: p.Target, Digest: p.HeldDigest, Limits: p.Holds, At: j.at, Run: j.how.Run}
+	hold := &ledger.Hold{ID: plan.HoldID(p.Job, p.Target, p.HeldDigest), Job: p.Job, Target: p.Target, Digest: p.HeldDigest, Limits: p.Holds, At: j.at, Run: j.how.Run}
 	err := j.each(func(c *plan.Change) error {
 		if c.Held {
 			no := j.rejected[c.Digest()]

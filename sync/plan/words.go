@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -93,8 +95,12 @@ func who(name, key string) string {
 	return Safe(name) + " (" + Safe(key) + ")"
 }
 
-// HoldID is the short name of the hold with this digest.
-func HoldID(heldDigest string) string { return heldDigest[:min(8, len(heldDigest))] }
+// HoldID is the short name of a hold. Two targets may have to be sent the same: a yes
+// to one of them is none to the other, so their holds have different names.
+func HoldID(job, target, heldDigest string) string {
+	sum := sha256.Sum256([]byte(job + "\x00" + target + "\x00" + heldDigest))
+	return hex.EncodeToString(sum[:4])
+}
 
 // Totals is the plan in one line: "1 deactivate, 25 updates; 26 calls, about 3m36s
 // at this pace".
@@ -184,7 +190,7 @@ func (p *Plan) holdText() []string {
 	if p.Held < total {
 		held = fmt.Sprintf("%s of %s", number(p.Held), count(total, "change", "changes"))
 	}
-	lines := []string{fmt.Sprintf("Held until a human says yes: %s (hold %s)", held, HoldID(p.HeldDigest))}
+	lines := []string{fmt.Sprintf("Held until a human says yes: %s (hold %s)", held, HoldID(p.Job, p.Target, p.HeldDigest))}
 	for _, l := range p.Holds {
 		lines = append(lines, "  "+p.limitText(l))
 	}
@@ -199,7 +205,7 @@ func (p *Plan) holdText() []string {
 
 func (p *Plan) firstRunText() []string {
 	lines := []string{
-		fmt.Sprintf("Held: this is the first run of %s at %s, and nothing is sent before a human says yes (hold %s)", Safe(p.Job), Safe(p.Target), HoldID(p.HeldDigest)),
+		fmt.Sprintf("Held: this is the first run of %s at %s, and nothing is sent before a human says yes (hold %s)", Safe(p.Job), Safe(p.Target), HoldID(p.Job, p.Target, p.HeldDigest)),
 		fmt.Sprintf("  It would adopt %s there already, and create %s.",
 			count(p.Summary[Adopt], "account that is", "accounts that are"), number(p.Summary[Create])),
 	}
