@@ -21,7 +21,7 @@ func schema() record.Schema {
 }
 
 func TestProblems(t *testing.T) {
-	const gone = " is not among the attributes of source hr"
+	const gone = " is not among the attributes of source hr; it may have been renamed there; scimsync read hr --raw shows what there is"
 	for _, c := range []struct {
 		path, text string
 		when       resource.When
@@ -105,8 +105,8 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		got = append(got, p.String())
 	}
 	want := []string{
-		"f:1:1: include: a is not among the attributes of source hr",
-		"f:2:1: active_from: b is not among the attributes of source hr",
+		"f:1:1: include: a is not among the attributes of source hr; it may have been renamed there; scimsync read hr --raw shows what there is",
+		"f:2:1: active_from: b is not among the attributes of source hr; it may have been renamed there; scimsync read hr --raw shows what there is",
 		"f:3:1: active_until: unexpected token EOF (1:3 of the expression)",
 		"f:5:1: emails: emails is mapped as a whole and by element; choose one",
 		`f:7:1: roles[primary eq true].value: may be the same element as roles[type eq "a"]`,

@@ -90,6 +90,8 @@ func (n *names) known(name string) *trouble {
 	hint := ""
 	if near := resource.Nearest(name, n.schema.Names); near != "" {
 		hint = "did you mean " + plain(near) + "?"
+	} else if n.source != "" {
+		hint = "it may have been renamed there; scimsync read " + n.source + " --raw shows what there is"
 	}
 	return &trouble{name + " " + where, hint}
 }

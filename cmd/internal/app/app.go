@@ -25,9 +25,10 @@ type World struct {
 	// Terminal tells whether Err is a terminal, and Width how wide Out is.
 	Terminal bool
 	Width    int
-	// Settle, Backoff and Step are for tests: see engine.Engine and state.Options.
-	Settle, Backoff time.Duration
-	Step            func(name string)
+	// Settle, Backoff, Idle and Step are for tests: see engine.Engine, ldap.Options and
+	// state.Options.
+	Settle, Backoff, Idle time.Duration
+	Step                  func(name string)
 }
 
 // Real gives the process's own world.

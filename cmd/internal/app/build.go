@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"scimsync/cmd/internal/config"
 	"scimsync/sources/csv"
@@ -25,7 +26,7 @@ func (s *session) source(name string) (*source, error) {
 	if src := s.sources[name]; src != nil {
 		return src, nil
 	}
-	src, err := newSource(s.cfg.Source(name))
+	src, err := newSource(s.cfg.Source(name), s.Idle)
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", name, err)
 	}
@@ -33,11 +34,11 @@ func (s *session) source(name string) (*source, error) {
 	return src, nil
 }
 
-func newSource(cfg *config.Source) (*source, error) {
+func newSource(cfg *config.Source, idle time.Duration) (*source, error) {
 	if cfg.CSV != nil {
 		return newCSV(cfg.CSV)
 	}
-	return newLDAP(cfg.LDAP)
+	return newLDAP(cfg.LDAP, idle)
 }
 
 func newCSV(cfg *config.CSV) (*source, error) {
@@ -54,12 +55,12 @@ func newCSV(cfg *config.CSV) (*source, error) {
 		defaults: func(context.Context) ([]defaultLine, error) { return nil, nil }}, nil
 }
 
-func newLDAP(cfg *config.LDAP) (*source, error) {
+func newLDAP(cfg *config.LDAP, idle time.Duration) (*source, error) {
 	vendor, err := ldap.ParseVendor(string(cfg.Vendor))
 	if err != nil {
 		return nil, err
 	}
-	options := ldap.Options{URLs: cfg.URLs, Vendor: vendor, PageSize: cfg.PageSize,
+	options := ldap.Options{URLs: cfg.URLs, Vendor: vendor, PageSize: cfg.PageSize, IdleTimeout: idle,
 		TLS: ldap.TLS{CAFile: cfg.TLS.CAFile, StartTLS: cfg.TLS.StartTLS},
 		Users: ldap.Users{Base: cfg.Users.Base, Exclude: cfg.Users.Exclude, Filter: cfg.Users.Filter,
 			Anchor: cfg.Users.Anchor, Attributes: cfg.Users.Attributes}}

@@ -26,6 +26,7 @@ import (
 const (
 	asProgram  = "SCIMSYNC_TEST_PROGRAM"
 	settleTime = "SCIMSYNC_TEST_SETTLE"  // apply.Carry.Settle
+	idleTime   = "SCIMSYNC_TEST_IDLE"    // ldap.Options.IdleTimeout
 	killAt     = "SCIMSYNC_TEST_KILL_AT" // the process kills itself at this ledger step, counted from 1
 	countSteps = "SCIMSYNC_TEST_STEPS"   // the number of ledger steps is written to this file at the end
 )
@@ -41,6 +42,7 @@ func TestMain(m *testing.M) {
 	}
 	world := app.Real()
 	world.Settle, _ = time.ParseDuration(os.Getenv(settleTime))
+	world.Idle, _ = time.ParseDuration(os.Getenv(idleTime))
 	world.Backoff = 10 * time.Millisecond
 	at, _ := strconv.ParseInt(os.Getenv(killAt), 10, 64)
 	var steps atomic.Int64
@@ -90,7 +92,7 @@ func program(t testing.TB, dir string, args ...string) *exec.Cmd {
 	}
 	c := exec.Command(self, args...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), asProgram+"=1", settleTime+"=300ms", "SCIMSYNC_CONFIG="+filepath.Join(dir, "config.yaml"), "NO_COLOR=1",
+	c.Env = append(os.Environ(), asProgram+"=1", settleTime+"=300ms", idleTime+"=2s", "SCIMSYNC_CONFIG="+filepath.Join(dir, "config.yaml"), "NO_COLOR=1",
 		"GORACE=atexit_sleep_ms=0") // under -race every process would sleep for a second at its end
 	return c
 }
