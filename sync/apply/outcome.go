@@ -168,7 +168,7 @@ func (a *attempt) moved(id string) {
 // is not the service it was.
 func (a *attempt) missing(result plan.Result) {
 	if a.change.Action == plan.Deactivate {
-		a.gone()
+		a.gone(result.Err)
 		return
 	}
 	a.mu.Lock()
@@ -181,13 +181,15 @@ func (a *attempt) missing(result plan.Result) {
 			"is this still the same service? (%w)", vanishedMost, a.Flow.Target, result.Err))
 		return
 	}
-	a.gone()
+	a.gone(result.Err)
 }
 
 // vanishedMost is how many accounts may be missing in one run.
 const vanishedMost = 5
 
-func (a *attempt) gone() {
+// gone makes the entry a tombstone. For somebody who leaves that is all that was wanted;
+// for others nothing was done yet.
+func (a *attempt) gone(why error) {
 	change := a.change
 	entry := &ledger.Entry{Key: change.Key, RemoteID: change.RemoteID, Job: a.Flow.Job, Phase: ledger.Gone,
 		Resource: change.Want.Resource, Managed: change.Want.Managed, Run: a.Run, At: time.Now()}
@@ -195,7 +197,12 @@ func (a *attempt) gone() {
 	a.commits.put(ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.report.Done[change.Action]++
+		if change.Action == plan.Deactivate {
+			a.report.Done[change.Action]++
+		} else {
+			a.report.Parked = append(a.report.Parked, plan.Problem{Key: change.Key.ID, Name: change.Name, New: true,
+				Why: fmt.Sprintf("%v; the account is not there any more, and the next run looks the person up anew", why)})
+		}
 		a.end()
 	})
 }
