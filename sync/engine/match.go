@@ -20,7 +20,8 @@ func (w *work) match(ctx context.Context) error {
 	if w.find.len()+w.findLeft.len() == 0 {
 		return nil
 	}
-	m := &matching{work: w, adopts: &changes{dir: w.Dir}, claims: map[string]int{}, wanted: map[uint64]int{}}
+	m := &matching{work: w, adopts: &changes{dir: w.Dir}, claims: map[string]int{}, wanted: map[uint64]int{},
+		rivals: map[uint64]bool{}}
 	defer m.adopts.close()
 	finder, err := m.finder(ctx)
 	if err != nil {
@@ -28,10 +29,12 @@ func (w *work) match(ctx context.Context) error {
 	}
 	defer finder.close()
 	if err := w.find.each(func(_ int, c *plan.Change) error {
-		m.wanted[loginHash(c)]++
-		m.wanted[anchorHash(c)]++
+		m.want(c)
 		return nil
 	}); err != nil {
+		return err
+	}
+	if err := m.findRivals(); err != nil {
 		return err
 	}
 	if err := finder.each(ctx, w.find, m.decide); err != nil {
@@ -43,7 +46,7 @@ func (w *work) match(ctx context.Context) error {
 	w.unclaimed = finder.unclaimed()
 	return m.adopts.each(func(_ int, c *plan.Change) error {
 		if m.claims[c.RemoteID] > 1 {
-			return m.conflictFor(c, fmt.Errorf("account %s fits several people", c.RemoteID))
+			return m.conflictFor(c, severalFit(c.RemoteID))
 		}
 		return w.book.add(c)
 	})
@@ -60,8 +63,17 @@ type finder interface {
 type matching struct {
 	*work
 	adopts *changes
-	claims map[string]int // by remote id: how many people it fits
-	wanted map[uint64]int // by hash: how many new people want a login or an externalId
+	claims map[string]int  // by remote id: how many people it fits
+	wanted map[uint64]int  // by hash: how many new people want a login or an externalId
+	rivals map[uint64]bool // by hash of match attribute and value: see findRivals
+}
+
+func severalFit(id string) error { return fmt.Errorf("account %s fits several people", id) }
+
+// want counts what a new person wants.
+func (m *matching) want(c *plan.Change) {
+	m.wanted[loginHash(c)]++
+	m.wanted[anchorHash(c)]++
 }
 
 func loginHash(c *plan.Change) uint64 {
@@ -111,15 +123,18 @@ func (m *matching) decide(c *plan.Change, found []plan.Found) error {
 		return m.conflictFor(c, fmt.Errorf("%d accounts have this person's %s; leave one of them", len(hits), hits[0].By))
 	}
 	if len(hits) == 1 {
+		if m.rivalled(c, &hits[0]) {
+			return m.conflictFor(c, severalFit(hits[0].ID))
+		}
 		adopt, why := diff.Adopt(m.input(c), &hits[0], m.flow.Adopt)
 		if why != nil {
 			return m.conflictFor(c, why)
 		}
 		m.keep(c, adopt)
+		m.claims[adopt.RemoteID]++
 		if m.waits(adopt) {
 			return nil
 		}
-		m.claims[adopt.RemoteID]++
 		return m.adopts.add(adopt)
 	}
 	if m.wanted[loginHash(c)] > 1 {

@@ -31,6 +31,9 @@ func (w *work) waits(change *plan.Change) bool {
 		w.base.Contact == ledger.ContactNone {
 		return false
 	}
+	if !look.Due.Equal(change.Due) { // the same change, but time has something else in store
+		w.settled = append(w.settled, ledger.Look{Key: change.Key, Again: look.Again, Due: change.Due, Parked: look.Parked})
+	}
 	w.stillParked(change.Key, change.Name, look.Parked)
 	return true
 }

@@ -42,6 +42,7 @@ type work struct {
 	parked    []plan.Problem
 	protected int
 	unclaimed int
+	sought    map[record.Key]bool // who is in find and waited before
 	notes     []string
 	queue     []*ledger.Row // a page of people to look at
 	changed   map[record.Key]bool
@@ -54,7 +55,8 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 	}
 	w := &work{Engine: e, flow: flow, how: how, at: e.now(), base: base, shape: flow.Shape,
 		mappers: map[string]*mapping.Mapper{}, looks: map[record.Key]*ledger.Look{}, intents: map[record.Key]*ledger.Intent{},
-		book: newBook(e.Dir), find: &changes{dir: e.Dir}, findLeft: &changes{dir: e.Dir}, unclaimed: -1}
+		book: newBook(e.Dir), find: &changes{dir: e.Dir}, findLeft: &changes{dir: e.Dir}, unclaimed: -1,
+		sought: map[record.Key]bool{}}
 	w.next = ledger.Progress{Planned: map[string]uint64{}, Contact: base.Contact}
 	for _, src := range job.Sources {
 		w.mappers[src.Name] = flow.Programs[src.Name].Mapper()
@@ -310,6 +312,9 @@ func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
 	}
 	if w.waits(change) {
 		return nil
+	}
+	if w.looks[in.Key] != nil {
+		w.sought[in.Key] = true
 	}
 	return w.find.add(change)
 }

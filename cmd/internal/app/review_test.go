@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // front is a proxy before a service that answers on its own while broken says so.
@@ -111,5 +113,63 @@ func TestLeaverUnderAnotherID(t *testing.T) {
 	n := svc.last()
 	if synced(t, dir, 0); svc.last() != n {
 		t.Fatal("a quiet run made requests")
+	}
+}
+
+// A change that the target refuses waits; that its person leaves sooner than was known
+// then does not.
+func TestLeaverByDateWhileAChangeWaits(t *testing.T) {
+	t.Parallel()
+	svc, dir := startService(t), t.TempDir()
+	u := front(t, svc, func(w http.ResponseWriter, r *http.Request) bool {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if strings.Contains(string(body), "Emperor") {
+			http.Error(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidValue"}`, 400)
+			return true
+		}
+		return false
+	})
+	write(t, dir, "config.yaml", csvConfig(u, "      active_until: {value: until, format: \"YYYY-MM-DD HH:mm:ss\"}\n"+freely))
+	people := func(title, until string) {
+		write(t, dir, "people.csv", "id,login,given,family,mail,title,status,until\n"+
+			"1,ada,Ada,Okafor,ada@example.org,"+title+",on,"+until+"\n2,bruno,Bruno,Keller,bruno@example.org,,on,\n")
+	}
+	people("Engineer", "2199-01-01 00:00:00")
+	synced(t, dir, 0)
+	people("Emperor", "2199-01-01 00:00:00")
+	synced(t, dir, 4)
+	end := time.Now().UTC().Add(2 * time.Second).Truncate(time.Second)
+	people("Emperor", end.Format("2006-01-02 15:04:05"))
+	synced(t, dir, 0)
+	time.Sleep(time.Until(end))
+	if r := synced(t, dir, 0); r.Done["deactivate"] != 1 || svc.users()["1"]["active"] != false {
+		t.Fatalf("the leaver keeps access: %+v", r)
+	}
+}
+
+// An account that fits two people goes to neither, also when only one of them is looked
+// at: the other one waits, and still wants it.
+func TestWhoWaitsIsStillARival(t *testing.T) {
+	t.Parallel()
+	svc, dir := startService(t), t.TempDir()
+	write(t, dir, "config.yaml", csvConfig(svc.URL, "      adopt: {existing: yes}\n"+freely))
+	svc.do("POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"office","active":true,`+
+		`"emails":[{"type":"work","value":"office@example.org"}]}`)
+	people := func(title string) {
+		write(t, dir, "people.csv", "id,login,given,family,mail,title,status\n1,ada,Ada,Okafor,ada@example.org,,on\n"+
+			"2,bruno,Bruno,Keller,office@example.org,"+title+",on\n3,chloe,Chloé,Martin,office@example.org,,on\n"+
+			"4,twin,Dan,Roth,dan@example.org,"+title+",on\n5,twin,Eve,Roth,eve@example.org,,on\n")
+	}
+	people("")
+	if r := synced(t, dir, 4); len(r.Conflicts) != 4 || r.Done["create"] != 1 {
+		t.Fatalf("first: %+v", r)
+	}
+	people("Clerk")
+	if r := synced(t, dir, 0); len(r.Conflicts) != 4 || r.Calls != 0 {
+		t.Fatalf("one of each pair changed: %+v", r)
+	}
+	if len(svc.users()) != 2 {
+		t.Fatalf("users: %v", svc.users())
 	}
 }

@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+)
+
+// findRivals notes what those want who have no account and whose next try is not due.
+// Nobody looks for an account of theirs in this run, but it is not free for others: two
+// people whom one account fits stay in conflict also when only one of them changes.
+func (m *matching) findRivals() error {
+	for key, look := range m.looks {
+		if look.Parked == nil || m.sought[key] || m.mappers[key.Source] == nil {
+			continue
+		}
+		entries, err := m.Store.Entries(m.flow.Flow.Target, []record.Key{key})
+		if err != nil {
+			return err
+		}
+		if entries[0] != nil && entries[0].Phase != ledger.Gone {
+			continue
+		}
+		row, known, err := m.Store.Row(key)
+		if err != nil {
+			return err
+		}
+		if !known || row.Absent > 0 {
+			continue
+		}
+		result := m.mappers[key.Source].Map(row.Record(), m.at)
+		if result.Err != nil || result.In != record.True || result.Active != record.True {
+			continue
+		}
+		m.want(&plan.Change{Key: key, Want: result.Want})
+		for _, by := range m.flow.Match {
+			if value := plan.MatchValue(by, result.Want.Resource); value != "" {
+				m.rivals[hashText(by+"\x00"+value)] = true
+			}
+		}
+	}
+	return nil
+}
+
+// rivalled tells whether an account fits somebody who waits as well; one that carries the
+// person's anchor is nobody else's.
+func (m *matching) rivalled(c *plan.Change, hit *plan.Found) bool {
+	if anchor := c.Want.Text("externalId"); anchor != "" && hit.ExternalID == anchor {
+		return false
+	}
+	for _, by := range m.flow.Match {
+		for _, value := range hit.MatchValues(by) {
+			if m.rivals[hashText(by+"\x00"+value)] {
+				return true
+			}
+		}
+	}
+	return false
+}
