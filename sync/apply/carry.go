@@ -184,11 +184,16 @@ func (w *walk) intent(change *plan.Change, now time.Time, i int) ledger.Intent {
 func maybe(change *plan.Change) map[string]any {
 	values := make(map[string]any, len(change.Before)+len(change.After))
 	switch change.Action {
-	case plan.Create, plan.Adopt: // there is no entry yet: everything counts
+	case plan.Create: // there is no entry yet: everything counts
 		maps.Copy(values, change.Maybe)
 		for _, a := range change.Want.Attrs {
 			values[a.Path] = a.Value
 		}
+		return values
+	case plan.Adopt: // nor here; what was not sent is not ours
+		maps.Copy(values, change.Maybe)
+		maps.Copy(values, change.After)
+		values["externalId"] = change.Want.Get("externalId")
 		return values
 	case plan.Deactivate: // there may be none either
 		for _, a := range change.Want.Attrs {

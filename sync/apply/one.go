@@ -49,6 +49,7 @@ func (w *walk) closedFor(change *plan.Change) bool {
 type attempt struct {
 	*walk
 	change  *plan.Change
+	parts   []*plan.Change // what is sent in place of the change, one after another; empty: itself
 	tries   int
 	limited int
 	// inDoubt tells that some request may have been carried out unseen.
@@ -65,12 +66,16 @@ func (a *attempt) try(ctx context.Context) bool {
 	sent := time.Now()
 	// A request that is under way is never cut off by the end of a plan: its answer
 	// is worth more than the time. The target's own timeout bounds it.
-	result := a.Target.Apply(context.WithoutCancel(ctx), a.change, a.Run+"-"+a.change.Digest()[:12])
+	result := a.Target.Apply(context.WithoutCancel(ctx), a.next(), a.Run+"-"+a.change.Digest()[:12])
 	a.Lane.Leave(result.NotBefore)
 	a.count()
 	switch result.Verdict {
 	case plan.Done:
 		a.Lane.Worked()
+		if len(a.parts) > 1 {
+			a.parts = a.parts[1:]
+			return true
+		}
 		a.judge(nil)
 		a.done(a.change, result.Ack)
 	case plan.Again:
@@ -85,6 +90,9 @@ func (a *attempt) try(ctx context.Context) bool {
 		a.Lane.Worked()
 		a.park(ledger.ParkedRefused, result.Err)
 		a.judge(result.Err)
+	case plan.Apart:
+		a.Lane.Worked()
+		return a.split(result.Err)
 	case plan.Stop:
 		a.giveUp()
 		a.stop(result.Err)
@@ -93,6 +101,41 @@ func (a *attempt) try(ctx context.Context) bool {
 		a.park(ledger.ParkedRefused, result.Err)
 	}
 	return false
+}
+
+// next is what is to be sent.
+func (a *attempt) next() *plan.Change {
+	if len(a.parts) > 0 {
+		return a.parts[0]
+	}
+	return a.change
+}
+
+// split has a change in doubt sent in parts, each removal by itself: what it takes away
+// may be gone since an earlier request, and then the whole of it is refused.
+func (a *attempt) split(why error) bool {
+	if len(a.parts) > 0 || !a.change.Doubted {
+		a.park(ledger.ParkedRefused, why)
+		a.judge(why)
+		return false
+	}
+	part := func(ops ...resource.Op) {
+		c := *a.change
+		c.Ops = ops
+		a.parts = append(a.parts, &c)
+	}
+	var rest []resource.Op
+	for _, op := range a.change.Ops {
+		if op.Op == "remove" {
+			part(op)
+		} else {
+			rest = append(rest, op)
+		}
+	}
+	if len(rest) > 0 {
+		part(rest...)
+	}
+	return true
 }
 
 // again decides after a request that the target did not serve.

@@ -62,12 +62,10 @@ func Adopt(in *Input, found *plan.Found, how Adoption) (*plan.Change, error) {
 	c.Made = c.Made && mine
 	have := resource.Flatten(found.Body, in.Want, in.Shape)
 	switch {
-	case c.Made:
-		c.edit(resource.Resume(have, in.Want, c.Maybe, in.Shape))
+	case c.Made || how.Values == OverwriteValues:
+		c.edit(resource.Overwrite(have, in.Want, c.Maybe, in.Shape))
 	case how.Values == FillValues:
-		c.edit(resource.Fill(have, in.Want, in.Shape))
-	case how.Values == OverwriteValues:
-		c.edit(resource.Overwrite(have, in.Want, in.Shape))
+		c.edit(resource.Fill(have, in.Want, c.Maybe, in.Shape))
 	}
 	if found.Active == record.False {
 		c.setActive(true)

@@ -67,7 +67,13 @@ func (w *work) judge() (*judged, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.verdict = w.flow.Guard.Check(n, phases[ledger.Live], w.base.Contact)
+	live := phases[ledger.Live]
+	if approval != nil && w.base.Contact != ledger.ContactMade {
+		// As long as the first load is under way its people count as if they were there:
+		// a share of none would be no limit for those who come on top.
+		live = max(live, len(approval.Digests))
+	}
+	j.verdict = w.flow.Guard.Check(n, live, w.base.Contact)
 	return j, nil
 }
 

@@ -165,4 +165,7 @@ const (
 	// StopCreates: no further account can be made now (no licence left, say); the
 	// rest goes on.
 	StopCreates
+	// Apart: nothing was done, because of what the change takes away something is not
+	// there. A change in doubt may then be sent in parts.
+	Apart
 )

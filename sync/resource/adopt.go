@@ -6,56 +6,41 @@ import "slices"
 // what is wanted and has no value there yet. Nothing is changed or cleared: an
 // element of a type that has a value stays as it is, of a list only missing
 // elements are added, and the account's primary stays primary.
-func Fill(have Resource, want Wanted, shape Shape) Edit {
+//
+// sent is what an earlier request of ours, whose fate is not known, has sent, by path:
+// where the account holds it, it is ours, and is changed or goes.
+func Fill(have Resource, want Wanted, sent map[string]any, shape Shape) Edit {
 	a := adoption{have: have, shape: shape}
 	full := a.wanted(want)
 	shape.Own = nil // to own a list is no reason to clear it here
-	values, present := map[string]any{}, map[string]any{}
+	present := a.left(sent, want, &full)
+	values := map[string]any{}
 	for _, x := range full.Attrs {
 		at := Split(x.Path)
 		list, isList := x.Value.([]Element)
 		switch {
 		case isList:
-			values[x.Path], present[x.Path] = a.fillList(x.Path, list, shape.find(at))
+			ours, _ := sent[x.Path].([]Element)
+			values[x.Path], present[x.Path] = a.fillList(x.Path, list, ours, shape.find(at))
+		case a.ours(x.Path, sent):
+			values[x.Path], present[x.Path] = x.Value, have.Get(x.Path)
 		case a.filled(at):
 			values[x.Path], present[x.Path] = x.Value, x.Value
 		case at.Sub != "primary" || !a.hasPrimary(at):
 			values[x.Path] = x.Value
 		}
 	}
-	return Ops(New(present), Wanted{Resource: New(values)}, shape, nil)
+	return Ops(New(present), Wanted{Resource: New(values), Managed: full.Managed}, shape, nil)
 }
 
 // Overwrite gives the operations for an account that is taken over with
 // `values: overwrite`: what differs by the schema's rules is replaced. Nothing is
 // cleared that the mapping has no value for, and nobody else's elements go, except
-// from a list that is ours as a whole.
-func Overwrite(have Resource, want Wanted, shape Shape) Edit {
-	return Resume(have, want, nil, shape)
-}
-
-// Resume gives the operations for an account that an earlier request of ours made
-// with the values of sent: like Overwrite, and what was sent then, is still there and
-// is not wanted any more goes.
-func Resume(have Resource, want Wanted, sent map[string]any, shape Shape) Edit {
+// from a list that is ours as a whole. What was sent, as for Fill, goes.
+func Overwrite(have Resource, want Wanted, sent map[string]any, shape Shape) Edit {
 	a := adoption{have: have, shape: shape}
 	full := a.wanted(want)
-	values := map[string]any{}
-	for path, v := range sent {
-		_, managed := slices.BinarySearch(want.Managed, path)
-		if !managed || full.Get(path) != nil {
-			continue
-		}
-		_, leaf := shape.Lookup(Split(path))
-		if list, isList := v.([]Element); isList {
-			v = common(have.Get(path), list, shape.find(Split(path)))
-		}
-		if _, isList := v.([]Element); isList || leaf.same(have.Get(path), v) {
-			values[path] = v
-			full.Managed = append(full.Managed, path)
-		}
-	}
-	slices.Sort(full.Managed)
+	values := a.left(sent, want, &full)
 	for _, x := range full.Attrs {
 		at := Split(x.Path)
 		def, leaf := shape.Lookup(at)
@@ -70,6 +55,34 @@ func Resume(have Resource, want Wanted, sent map[string]any, shape Shape) Edit {
 		}
 	}
 	return Ops(New(values), full, shape, nil)
+}
+
+// left gives of what was sent that which the account holds and which is not wanted any
+// more, and makes it managed, so that it goes.
+func (a adoption) left(sent map[string]any, want Wanted, full *Wanted) map[string]any {
+	values := map[string]any{}
+	for path, v := range sent {
+		_, managed := slices.BinarySearch(want.Managed, path)
+		if !managed || full.Get(path) != nil {
+			continue
+		}
+		if list, isList := v.([]Element); isList {
+			v = a.common(path, list)
+		} else if !a.ours(path, sent) {
+			continue
+		}
+		values[path] = v
+		full.Managed = append(full.Managed, path)
+	}
+	slices.Sort(full.Managed)
+	return values
+}
+
+// ours tells whether the account holds at a path what was sent.
+func (a adoption) ours(path string, sent map[string]any) bool {
+	v, _ := sent[path]
+	_, leaf := a.shape.Lookup(Split(path))
+	return v != nil && leaf.same(a.have.Get(path), v)
 }
 
 // adoption compares with what the account holds.
@@ -116,10 +129,16 @@ func (a adoption) hasPrimary(at Path) bool {
 	return false
 }
 
-// fillList gives the wanted list and the part of it that the account has already.
-func (a adoption) fillList(path string, want []Element, def *Definition) (list, present []Element) {
+// fillList gives the wanted list and the part of it that the account has already, with
+// what is ours there.
+func (a adoption) fillList(path string, want, ours []Element, def *Definition) (list, present []Element) {
 	have, _ := a.have.Get(path).([]Element)
-	found, _ := def.byIdentity(have)
+	found, _ := def.byIdentity(have, want)
+	for _, e := range a.common(path, ours) {
+		if _, wanted := found[1][def.Identity(e)]; !wanted {
+			present = append(present, e)
+		}
+	}
 	primary := slices.ContainsFunc(have, func(e Element) bool { return e["primary"] == true })
 	for _, e := range want {
 		_, has := found[0][def.Identity(e)]
@@ -161,11 +180,12 @@ func (a adoption) overwriteList(path string, want, ours []Element, def *Definiti
 }
 
 // common gives the elements of the list that the account has, too.
-func common(have any, list []Element, def *Definition) []Element {
-	held, _ := have.([]Element)
+func (a adoption) common(path string, list []Element) []Element {
+	def := a.shape.find(Split(path))
+	have, _ := a.have.Get(path).([]Element)
 	found, _ := def.byIdentity(list)
 	var both []Element
-	for _, e := range held {
+	for _, e := range have {
 		if _, in := found[0][def.Identity(e)]; in {
 			both = append(both, e)
 		}

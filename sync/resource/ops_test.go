@@ -173,20 +173,45 @@ func TestAdoptionTable(t *testing.T) {
 		for _, a := range New(values(t, c.once)).Attrs {
 			w.Once = append(w.Once, Once{a, OnlyEmpty}, Once{Attr{"nickName", "n"}, OnlyCreate})
 		}
-		if got := opsText(t, Fill(have, w, RFC7643())); got != c.fill {
+		if got := opsText(t, Fill(have, w, nil, RFC7643())); got != c.fill {
 			t.Errorf("%s, fill:\n got %s\nwant %s", c.name, got, c.fill)
 		}
-		if got := opsText(t, Overwrite(have, w, RFC7643())); got != c.overwrite {
+		if got := opsText(t, Overwrite(have, w, nil, RFC7643())); got != c.overwrite {
+			t.Errorf("%s, overwrite:\n got %s\nwant %s", c.name, got, c.overwrite)
+		}
+	}
+	for _, c := range []struct{ name, sent, have, want, fill, overwrite string }{
+		{name: "what was sent changes", sent: `"title": "b"`, have: `"title": "b"`, want: `"title": "a"`,
+			fill: `replace title "a"`, overwrite: `replace title "a"`},
+		{name: "what was sent is not there", sent: `"title": "b"`, have: `"title": "theirs"`, want: `"title": "a"`, overwrite: `replace title "a"`},
+		{name: "what was sent goes", sent: `"title": "b"`, have: `"title": "b"`, fill: `remove title`, overwrite: `remove title`},
+		{name: "theirs stays", sent: `"title": "b"`, have: `"title": "theirs"`},
+		{name: "an element that was sent changes", sent: workValue + `: "b"`, have: workValue + `: "b"`, want: workValue + `: "a"`,
+			fill: `replace emails[type eq "work"].value "a"`, overwrite: `replace emails[type eq "work"].value "a"`},
+		{name: "an element that was sent goes", sent: workValue + `: "b"`, have: workValue + `: "b"`,
+			fill: `remove emails[type eq "work" and value eq "b"]`, overwrite: `remove emails[type eq "work" and value eq "b"]`},
+		{name: "of a list", sent: `"roles": [{"value": "b"}]`, have: `"roles": [{"value": "b"}, {"value": "theirs"}]`, want: `"roles": [{"value": "a"}]`,
+			fill:      "remove roles[value eq \"b\"]\nadd roles [{\"value\":\"a\"}]",
+			overwrite: "remove roles[value eq \"b\"]\nadd roles [{\"value\":\"a\"}]"},
+		{name: "a whole list", sent: `"roles": [{"value": "b"}]`, have: `"roles": [{"value": "b"}, {"value": "theirs"}]`,
+			fill: `remove roles[value eq "b"]`, overwrite: `remove roles[value eq "b"]`},
+	} {
+		have, sent := New(values(t, c.have)), values(t, c.sent)
+		w := Wanted{Resource: New(values(t, c.want)), Managed: []string{`emails[type eq "work"].value`, "roles", "title"}}
+		if got := opsText(t, Fill(have, w, sent, RFC7643())); got != c.fill {
+			t.Errorf("%s, fill:\n got %s\nwant %s", c.name, got, c.fill)
+		}
+		if got := opsText(t, Overwrite(have, w, sent, RFC7643())); got != c.overwrite {
 			t.Errorf("%s, overwrite:\n got %s\nwant %s", c.name, got, c.overwrite)
 		}
 	}
 	shape := RFC7643()
 	shape.Own["roles"] = true
 	have, w := New(values(t, `"roles": [{"value": "theirs"}]`)), Wanted{Resource: New(values(t, `"roles": [{"value": "a"}]`))}
-	if got := opsText(t, Fill(have, w, shape)); got != `add roles [{"value":"a"}]` {
+	if got := opsText(t, Fill(have, w, nil, shape)); got != `add roles [{"value":"a"}]` {
 		t.Error(got)
 	}
-	if got := opsText(t, Overwrite(have, w, shape)); got != `replace roles [{"value":"a"}]` {
+	if got := opsText(t, Overwrite(have, w, nil, shape)); got != `replace roles [{"value":"a"}]` {
 		t.Error(got)
 	}
 }

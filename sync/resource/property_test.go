@@ -255,7 +255,7 @@ func TestFillOnlyFills(t *testing.T) {
 		w := Wanted{Resource: want, Managed: managed}
 		body := foreign(viaJSON(t, have))
 		s := newServer(t, body)
-		edit := Fill(Flatten(s.body, w, RFC7643()), w, RFC7643())
+		edit := Fill(Flatten(s.body, w, RFC7643()), w, nil, RFC7643())
 		if err := s.patch(edit.Ops); err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +278,7 @@ func TestFillOnlyFills(t *testing.T) {
 				t.Fatalf("%s is still empty", a.Path)
 			}
 		}
-		if again := Fill(Flatten(s.body, w, RFC7643()), w, RFC7643()); !again.Empty() {
+		if again := Fill(Flatten(s.body, w, RFC7643()), w, nil, RFC7643()); !again.Empty() {
 			t.Fatalf("not settled: %v", again.Ops)
 		}
 	})
@@ -289,7 +289,7 @@ func TestOverwriteSettles(t *testing.T) {
 		have, want := generate(t, "have"), generate(t, "want")
 		w := Wanted{Resource: want, Managed: managed}
 		s := newServer(t, foreign(viaJSON(t, have)))
-		if err := s.patch(Overwrite(Flatten(s.body, w, RFC7643()), w, RFC7643()).Ops); err != nil {
+		if err := s.patch(Overwrite(Flatten(s.body, w, RFC7643()), w, nil, RFC7643()).Ops); err != nil {
 			t.Fatal(err)
 		}
 		checkForeign(t, s.body)
@@ -305,7 +305,7 @@ func TestOverwriteSettles(t *testing.T) {
 				t.Fatalf("%s was cleared", a.Path)
 			}
 		}
-		if again := Overwrite(Flatten(s.body, w, RFC7643()), w, RFC7643()); !again.Empty() {
+		if again := Overwrite(Flatten(s.body, w, RFC7643()), w, nil, RFC7643()); !again.Empty() {
 			t.Fatalf("not settled: %v", again.Ops)
 		}
 	})

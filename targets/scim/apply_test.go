@@ -227,10 +227,11 @@ func TestNoTarget(t *testing.T) {
 	}{
 		{[]resource.Op{mail}, false, plan.Done},
 		{[]resource.Op{mail}, true, plan.Done},
-		{[]resource.Op{mail, replace("title", "x")}, true, plan.Park},
+		{[]resource.Op{mail, replace("title", "x")}, false, plan.Park},
+		{[]resource.Op{mail, replace("title", "x")}, true, plan.Apart},
 		{[]resource.Op{replace(`emails[type eq "home"].value`, "x")}, true, plan.Park},
 		{[]resource.Op{mail, phone}, false, plan.Park},
-		{[]resource.Op{mail, phone}, true, plan.Done},
+		{[]resource.Op{mail, phone}, true, plan.Apart},
 	} {
 		server := scimtest.NewFaulty(nil)
 		server.Forever(scimError(400, "NoTarget"))

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"scimsync/sync/plan"
+	"scimsync/sync/resource"
 )
 
 // What an answer means (RFC 7644 section 3.12). A create is the only request that
@@ -22,7 +24,8 @@ import (
 //	3xx, 401, 404 on the collection Stop          Stop          Stop
 //	404, 410 on the account         -             Vanished      Done
 //	409, 400 uniqueness             Taken         Park          Park
-//	400 noTarget, removals only     -             Done (removed) -
+//	400 noTarget, one removal       -             Done          -
+//	400 noTarget, in doubt          -             Apart         -
 //	402, 507                        StopCreates   Park*         Park
 //	405, 501                        Stop          Stop          Park
 //	406, 415                        Again once with application/json, then Stop
@@ -182,23 +185,23 @@ func badRequest(change *plan.Change, e *Error) plan.Result {
 		return conflict(change, e)
 	case e.is("invalidVers"):
 		return plan.Result{Verdict: plan.Stop, Err: fmt.Errorf("%w: the target does not speak SCIM 2.0 here; check its url", e)}
-	case e.is("noTarget") && removed(change):
-		return plan.Result{Ack: plan.Ack{RemoteID: change.RemoteID}}
+	case e.is("noTarget") && removes(change):
+		if len(change.Ops) == 1 {
+			return plan.Result{Ack: plan.Ack{RemoteID: change.RemoteID}}
+		}
+		if change.Doubted {
+			return plan.Result{Verdict: plan.Apart, Err: e}
+		}
 	}
 	return plan.Result{Verdict: plan.Park, Err: e}
 }
 
-// removed tells whether noTarget means that what was to go is gone: the change only
-// removes, and either it is one removal, or it was sent before and its answer lost.
-// Of several removals sent for the first time one was in vain, and the server has
-// not done the others either (RFC 7644 section 3.5.2: a PATCH is atomic).
-func removed(change *plan.Change) bool {
-	for _, op := range change.Ops {
-		if op.Op != "remove" {
-			return false
-		}
-	}
-	return len(change.Ops) == 1 || (len(change.Ops) > 1 && change.Doubted)
+// removes tells whether the change takes something away. If it is that and nothing
+// else, then noTarget means that it is gone. Of several operations the server has done
+// none (RFC 7644 section 3.5.2: a PATCH is atomic): one removal was in vain, because
+// the same change was sent before, and its answer lost.
+func removes(change *plan.Change) bool {
+	return slices.ContainsFunc(change.Ops, func(op resource.Op) bool { return op.Op == "remove" })
 }
 
 func conflict(change *plan.Change, e *Error) plan.Result {
