@@ -215,7 +215,7 @@ func (r *ready) carry(ctx context.Context, job Job, turn *turn) (out Outcome) {
 		out.Replaced = true
 	}
 	if out.Err == nil && r.how.Only == nil && !out.Replaced && ctx.Err() == nil && out.Applied.Unsent == 0 && out.Applied.Stopped == nil {
-		out.Err = r.settle()
+		out.Err = r.settle(out.Applied)
 	}
 	return out
 }
@@ -248,8 +248,10 @@ func (r *ready) before() (*ledger.Hold, error) {
 }
 
 // settle stores up to where everything is planned.
-func (r *ready) settle() error {
-	if r.Plan.Held == 0 || r.next.Contact == ledger.ContactMade {
+func (r *ready) settle(sent apply.Report) error {
+	made := sent.Done[plan.Create] + sent.Done[plan.Adopt]
+	loaded := r.Plan.Held == 0 && made == r.Plan.Summary[plan.Create]+r.Plan.Summary[plan.Adopt]
+	if loaded || r.next.Contact == ledger.ContactMade {
 		r.next.Contact = ledger.ContactMade
 		if r.approval != nil {
 			if err := r.Store.PutApproval(r.flow.Flow, nil); err != nil {

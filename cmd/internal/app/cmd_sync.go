@@ -107,7 +107,7 @@ func (s *session) report(outcomes []engine.Outcome) error {
 		case s.ctx.Err() != nil:
 			failed = append(failed, fmt.Errorf("%s: interrupted; %d changes were not sent and come with the next run", o.Flow, o.Applied.Unsent))
 		}
-		if o.Hold != nil {
+		if o.Hold != nil || o.Plan != nil && o.Plan.Held > 0 {
 			s.exits(exitHeld)
 		}
 		if len(o.Applied.Parked) > 0 || hasNew(o) {

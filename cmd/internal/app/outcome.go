@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type result struct {
 	Parked    []plan.Problem      `json:"parked"`
 	Conflicts []plan.Problem      `json:"conflicts"`
 	Protected int                 `json:"protected,omitempty"`
+	Held      int                 `json:"held,omitempty"`
 	Hold      *holdResult         `json:"hold,omitempty"`
 	Error     string              `json:"error,omitempty"`
 }
@@ -40,11 +42,12 @@ func resultOf(o engine.Outcome) result {
 		r.Done = map[plan.Action]int{}
 	}
 	if o.Plan != nil {
-		r.Parked = append(r.Parked, o.Plan.Parked...)
+		r.Parked = append(r.Parked, others(o.Plan.Parked, o.Applied.Parked)...)
 		r.Conflicts = append(r.Conflicts, o.Plan.Conflicts...)
-		r.Protected = o.Plan.Protected
+		r.Protected, r.Held = o.Plan.Protected, o.Plan.Held
 	}
 	if o.Hold != nil {
+		r.Held = 0 // said below
 		r.Hold = &holdResult{ID: o.Hold.ID, Held: len(o.Hold.Lines), Limits: o.Hold.Limits, Next: approveCommand(o.Hold)}
 	}
 	if o.Err != nil {
@@ -53,6 +56,14 @@ func resultOf(o engine.Outcome) result {
 		r.Error = o.Applied.Stopped.Error()
 	}
 	return r
+}
+
+// others leaves out the people who are said already: a leaver who failed ahead of the
+// plan waits in the plan, too.
+func others(list, said []plan.Problem) []plan.Problem {
+	return slices.DeleteFunc(slices.Clone(list), func(p plan.Problem) bool {
+		return slices.ContainsFunc(said, func(s plan.Problem) bool { return s.Key == p.Key })
+	})
 }
 
 func approveCommand(h *ledger.Hold) string {
@@ -75,7 +86,7 @@ func (s *session) writeOutcome(o engine.Outcome) error {
 	switch {
 	case len(done) > 0:
 		text = strings.Join(done, ", ")
-	case r.Hold != nil || r.Error != "" || len(r.Parked)+len(r.Conflicts) > 0:
+	case r.Held > 0 || r.Hold != nil || r.Error != "" || len(r.Parked)+len(r.Conflicts) > 0:
 		text = "nothing done"
 	}
 	fmt.Fprintf(s.Out, "%s: %s; %s\n", o.Flow, text, count(r.Calls, "call"))
@@ -87,8 +98,11 @@ func (s *session) writeOutcome(o engine.Outcome) error {
 	if r.Protected > 0 {
 		fmt.Fprintf(s.Out, "  protected: %s left alone\n", count(r.Protected, "account"))
 	}
-	if o.Hold != nil {
+	switch {
+	case o.Hold != nil:
 		s.writeHold(o)
+	case r.Held > 0: // of a run for a few people; what can be released is shown for all
+		fmt.Fprintf(s.Out, "  %s held. To have it shown for release: scimsync sync %s\n", count(r.Held, "change"), o.Flow.Job)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -171,5 +172,61 @@ func TestWhoWaitsIsStillARival(t *testing.T) {
 	}
 	if len(svc.users()) != 2 {
 		t.Fatalf("users: %v", svc.users())
+	}
+}
+
+// A run for one person says that the guard holds what it would send.
+func TestRunForOnePersonIsHeld(t *testing.T) {
+	t.Parallel()
+	svc, dir := startService(t), t.TempDir()
+	write(t, dir, "config.yaml", csvConfig(svc.URL, ""))
+	write(t, dir, "people.csv", threePeople)
+	if o := scimsync(t, dir, "sync", "--user", "1").want(t, 3); !strings.Contains(o.out, "1 change held") {
+		t.Fatal(o.out)
+	}
+	if o := scimsync(t, dir, "sync", "--user", "1", "--output", "json").want(t, 3); !strings.Contains(o.out, `"held":1`) {
+		t.Fatal(o.out)
+	}
+	scimsync(t, dir, "sync").want(t, 3)
+	scimsync(t, dir, "approve", "staff", "--yes").want(t, 0)
+	if len(svc.users()) != 3 {
+		t.Fatal("approved, but not sent")
+	}
+}
+
+// First contact lasts as long as there is something left to create.
+func TestFirstContactLastsWhileCreatesFail(t *testing.T) {
+	t.Parallel()
+	svc, dir := startService(t), t.TempDir()
+	var sick atomic.Bool
+	sick.Store(true)
+	u := front(t, svc, func(w http.ResponseWriter, r *http.Request) bool {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if sick.Load() && r.Method == "POST" && strings.Contains(string(body), "sick") {
+			http.Error(w, "", 500)
+			return true
+		}
+		return false
+	})
+	write(t, dir, "config.yaml", csvConfig(u, "    guard: {first_run: go, create: {count: 2, at_least: 1}}\n"))
+	text := "id,login,given,family,mail,title,status\n"
+	for i := range 9 {
+		title := ""
+		if i%3 == 0 {
+			title = "sick"
+		}
+		text += fmt.Sprintf("%d,u%d,U,%d,u%d@example.org,%s,on\n", i, i, i, i, title)
+	}
+	write(t, dir, "people.csv", text)
+	if r := synced(t, dir, 4); r.Done["create"] != 6 || len(r.Parked) != 3 {
+		t.Fatalf("sick: %+v", r)
+	}
+	sick.Store(false)
+	if r := synced(t, dir, 0); r.Done["create"] != 3 {
+		t.Fatalf("well again: %+v", r)
+	}
+	if r := synced(t, dir, 0); r.Calls != 0 {
+		t.Fatalf("at rest: %+v", r)
 	}
 }
