@@ -67,7 +67,16 @@ var errStopped = errors.New("stopped")
 func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) error) (Report, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w := &walk{Carry: c, commits: newCommitter(c.Flow, c.Ledger), work: make(chan *plan.Change), cancel: cancel}
+	if c.Stop != nil { // ends the waiting for the lane, too
+		go func() {
+			select {
+			case <-c.Stop:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	w := &walk{Carry: c, commits: newCommitter(c.Flow, c.Ledger, cancel), work: make(chan *plan.Change), cancel: cancel}
 	w.report = Report{Done: map[plan.Action]int{}, Counted: map[string]int{}}
 	var workers sync.WaitGroup
 	for range c.Lane.Pace().Concurrency {
@@ -229,7 +238,7 @@ func (w *walk) unsent(changes []*plan.Change, begun bool) {
 	w.mu.Unlock()
 	for _, change := range changes {
 		if begun && change.Calls() > 0 && !change.Doubted {
-			w.commits.put(ledger.Outcome{Key: change.Key, DropIntent: true}, nil)
+			w.commits.put(pending{outcome: ledger.Outcome{Key: change.Key, DropIntent: true}})
 		}
 	}
 }

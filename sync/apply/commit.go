@@ -21,6 +21,7 @@ const (
 type committer struct {
 	flow   ledger.Flow
 	ledger Ledger
+	broken func() // called once when a commit has failed
 	queue  chan pending
 	closed chan struct{}
 
@@ -34,18 +35,21 @@ type committer struct {
 type pending struct {
 	outcome ledger.Outcome
 	stored  func()
+	// owned gives what to store instead when the account turns out to be somebody
+	// else's; nil: it cannot.
+	owned func(why error) pending
 }
 
-func newCommitter(flow ledger.Flow, l Ledger) *committer {
-	c := &committer{flow: flow, ledger: l, queue: make(chan pending, outstanding), closed: make(chan struct{})}
+func newCommitter(flow ledger.Flow, l Ledger, broken func()) *committer {
+	c := &committer{flow: flow, ledger: l, broken: broken, queue: make(chan pending, outstanding), closed: make(chan struct{})}
 	go c.run()
 	return c
 }
 
 // put queues an outcome; it waits while too many are outstanding.
-func (c *committer) put(o ledger.Outcome, stored func()) {
+func (c *committer) put(p pending) {
 	c.waiting.Add(1)
-	c.queue <- pending{o, stored}
+	c.queue <- p
 }
 
 // drain waits until everything is stored, or nothing is stored any more.
@@ -73,6 +77,7 @@ func (c *committer) run() {
 				c.mu.Lock()
 				c.err = err
 				c.mu.Unlock()
+				c.broken()
 			}
 		}
 		c.waiting.Add(-len(batch))
@@ -97,8 +102,10 @@ func (c *committer) store(batch []pending) error {
 		return nil
 	case !errors.Is(err, ledger.ErrOwned):
 		return err
+	case len(batch) == 1 && batch[0].owned == nil:
+		return err
 	case len(batch) == 1:
-		return c.owned(batch[0].outcome, err)
+		return c.store([]pending{batch[0].owned(err)})
 	}
 	for i := range batch {
 		if err := c.store(batch[i : i+1]); err != nil {
@@ -106,13 +113,6 @@ func (c *committer) store(batch []pending) error {
 		}
 	}
 	return nil
-}
-
-// owned parks a person whose account turned out to be somebody else's.
-func (c *committer) owned(o ledger.Outcome, why error) error {
-	now := time.Now()
-	parked := &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Tries: 1, At: now.Add(Backoff(1)), Since: now}
-	return c.ledger.Commit(c.flow, []ledger.Outcome{{Key: o.Key, Look: &ledger.Look{Key: o.Key, Parked: parked}, DropIntent: true}})
 }
 
 func (c *committer) gather(batch []pending) []pending {

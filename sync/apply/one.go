@@ -63,6 +63,11 @@ func (a *attempt) try(ctx context.Context) bool {
 		a.giveUp()
 		return false
 	}
+	if a.mayGoOn(ctx) != nil { // while it waited
+		a.Lane.Leave(time.Time{})
+		a.giveUp()
+		return false
+	}
 	sent := time.Now()
 	// A request that is under way is never cut off by the end of a plan: its answer
 	// is worth more than the time. The target's own timeout bounds it.

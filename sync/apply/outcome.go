@@ -23,7 +23,7 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 		delete(entry.Maybe, "active")
 	}
 	look := ledger.Look{Key: change.Key, Due: change.Due, Again: change.Again}
-	w.commits.put(ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}, func() {
+	stored := func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.report.Done[change.Action]++
@@ -33,7 +33,9 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 			}
 		}
 		w.end()
-	})
+	}
+	w.commits.put(pending{ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}, stored,
+		func(why error) pending { return w.parked(change, ledger.ParkedConflict, why) }})
 }
 
 func phase(change *plan.Change) ledger.Phase {
@@ -44,6 +46,9 @@ func phase(change *plan.Change) ledger.Phase {
 		if change.Left {
 			return ledger.Left
 		}
+		return ledger.Suspended
+	}
+	if change.Early() {
 		return ledger.Suspended
 	}
 	return ledger.Live
@@ -75,26 +80,34 @@ func (a *attempt) giveUp() { a.unsent([]*plan.Change{a.change}, !a.inDoubt && a.
 // park stores why the change failed and when it is tried again. The intent stays
 // when something may have arrived unseen.
 func (a *attempt) park(kind string, why error) {
+	p := a.parked(a.change, kind, why)
+	p.outcome.DropIntent = !a.inDoubt
+	a.commits.put(p)
+}
+
+// parked is the outcome of a change that failed.
+func (w *walk) parked(change *plan.Change, kind string, why error) pending {
 	now := time.Now()
-	parked := &ledger.Parked{Kind: kind, Error: why.Error(), Digest: a.change.Digest(), Tries: a.change.Tries + 1, Since: a.change.Since}
+	parked := &ledger.Parked{Kind: kind, Error: why.Error(), Digest: change.Digest(), Tries: change.Tries + 1, Since: change.Since}
 	if parked.Since.IsZero() {
 		parked.Since = now
 	}
-	parked.At = now.Add(Backoff(a.change.Tries))
+	parked.At = now.Add(Backoff(change.Tries))
 	if kind == ledger.ParkedFailed {
 		parked.At = now.Add(Recovery(now.Sub(parked.Since)))
 	}
-	look := ledger.Look{Key: a.change.Key, Due: a.change.Due, Parked: parked}
-	a.commits.put(ledger.Outcome{Key: a.change.Key, Look: &look, DropIntent: !a.inDoubt}, func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		problem := plan.Problem{Key: a.change.Key.ID, Name: a.change.Name, Why: parked.Error, New: true}
+	look := ledger.Look{Key: change.Key, Due: change.Due, Parked: parked}
+	stored := func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		problem := plan.Problem{Key: change.Key.ID, Name: change.Name, Why: parked.Error, New: true}
 		if parked.At.After(now) {
 			problem.Retry = parked.At.UTC().Format(time.RFC3339)
 		}
-		a.report.Parked = append(a.report.Parked, problem)
-		a.end()
-	})
+		w.report.Parked = append(w.report.Parked, problem)
+		w.end()
+	}
+	return pending{ledger.Outcome{Key: change.Key, Look: &look, DropIntent: true}, stored, nil}
 }
 
 // Backoff is how long a change that was refused waits after so many tries before
@@ -116,7 +129,16 @@ func (a *attempt) taken(ctx context.Context, result plan.Result) {
 	a.Lane.Worked()
 	if a.inDoubt { // an earlier try may have made it
 		found, err := a.find(ctx)
-		if err == nil && found != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			a.giveUp()
+			return
+		case err != nil:
+			if !a.failing(err) {
+				a.park(ledger.ParkedFailed, err)
+			}
+			return
+		case found != nil:
 			a.ours(found)
 			return
 		}
@@ -160,7 +182,7 @@ func (a *attempt) vanished(ctx context.Context, result plan.Result) {
 func (a *attempt) moved(id string) {
 	entry := &ledger.Entry{Key: a.change.Key, RemoteID: id, Job: a.Flow.Job, Phase: ledger.Live,
 		Resource: a.change.Want.Resource, Managed: a.change.Want.Managed, Run: a.Run, At: time.Now()}
-	a.commits.put(ledger.Outcome{Key: a.change.Key, Entry: entry, Look: &ledger.Look{Key: a.change.Key, Again: true}, DropIntent: true}, nil)
+	a.commits.put(pending{outcome: ledger.Outcome{Key: a.change.Key, Entry: entry, Look: &ledger.Look{Key: a.change.Key, Again: true}, DropIntent: true}})
 	a.unsent([]*plan.Change{a.change}, false)
 }
 
@@ -194,7 +216,7 @@ func (a *attempt) gone(why error) {
 	entry := &ledger.Entry{Key: change.Key, RemoteID: change.RemoteID, Job: a.Flow.Job, Phase: ledger.Gone,
 		Resource: change.Want.Resource, Managed: change.Want.Managed, Run: a.Run, At: time.Now()}
 	look := ledger.Look{Key: change.Key, Due: change.Due, Again: change.Action != plan.Deactivate}
-	a.commits.put(ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}, func() {
+	a.commits.put(pending{outcome: ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}, stored: func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if change.Action == plan.Deactivate {
@@ -204,7 +226,7 @@ func (a *attempt) gone(why error) {
 				Why: fmt.Sprintf("%v; the account is not there any more, and the next run looks the person up anew", why)})
 		}
 		a.end()
-	})
+	}})
 }
 
 // verdicts watches for a pattern: when the first twenty changes, or after fifty

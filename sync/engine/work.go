@@ -218,6 +218,7 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 			return nil
 		}
 		in.Present, in.Active, in.Want, due = result.In == record.True, result.Active, result.Want, result.Due
+		in.Early = result.Early
 		if result.Name != "" {
 			in.Name = result.Name
 		}
@@ -265,6 +266,8 @@ func (w *work) cause(row *ledger.Row, in *diff.Input) plan.Cause {
 		return plan.Cause{By: plan.ByConfig, What: "the job's mapping or scope changed"}
 	case !in.Present:
 		return plan.Cause{By: plan.BySource, What: "out of the job's scope"}
+	case in.Early && in.Entry == nil:
+		return plan.Cause{By: plan.BySource, What: "new in " + row.Key.Source + ", not active yet"}
 	case in.Active == record.False:
 		return plan.Cause{By: plan.BySource, What: "inactive in " + row.Key.Source}
 	case in.Entry == nil:
@@ -304,10 +307,15 @@ func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
 	}
 	change := diff.Create(in)
 	w.finish(in, change, due)
-	if in.Intent != nil && w.at.Sub(in.Intent.At) < w.settleTime() {
-		change.Doubt = in.Intent.At
+	if in.Intent != nil {
+		// The intent tells when its page was stored; the request may have been sent much
+		// later, up to the end of that run. So the window begins with this run.
+		change.Doubt = w.at
 	}
 	if next == diff.FindLeft {
+		if w.windowClosed(in) {
+			change.Doubt = time.Time{}
+		}
 		return w.findLeft.add(change)
 	}
 	if w.waits(change) {
@@ -317,6 +325,13 @@ func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
 		w.sought[in.Key] = true
 	}
 	return w.find.add(change)
+}
+
+// windowClosed tells whether an earlier run has looked for the account of a person who
+// left, and the window has closed since.
+func (w *work) windowClosed(in *diff.Input) bool {
+	look := w.looks[in.Key]
+	return look != nil && !look.Due.IsZero() && !look.Due.After(w.at) && w.at.Sub(in.Intent.At) >= w.settleTime()
 }
 
 func (w *work) settleTime() time.Duration {
