@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -380,4 +381,43 @@ func TestI23PoisonIsolation(t *testing.T) {
 	wantAccounts(t, l.users(), allActive(people))
 	wantSettled(t, dir, l, people, nil)
 	quiet(t, dir, l)
+}
+
+// I23 for leavers, who go ahead of everybody: one whose deactivation is refused, or
+// fails, is said once, tried once in the run, and keeps nobody from theirs.
+func TestI23LeaverRefused(t *testing.T) {
+	for status, later := range map[int]int{403: 0, 500: 1} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			dir, l := t.TempDir(), newLab(t)
+			write(t, dir, "config.yaml", csvConfig(l.URL, freely))
+			people := roster(20)
+			file(t, dir, people)
+			synced(t, dir, 0)
+			sick := str(l.users()["000000"]["id"])
+			l.plays(func(r request) answer {
+				ill := strings.HasSuffix(r.Path, sick)
+				return answer{undone: ill, status: status * count(ill)}
+			})
+			delete(people, "000000")
+			delete(people, "000001")
+			people["000020"] = roster(21)["000020"]
+			file(t, dir, people)
+			r := synced(t, dir, 4)
+			if len(r.Parked) != 1 || r.Parked[0].Key != "000000" || r.Done["deactivate"] != 1 || r.Done["create"] != 1 {
+				t.Errorf("%+v", r)
+			}
+			tries := 0
+			for _, r := range l.requests(0) {
+				tries += count(strings.HasSuffix(r.Path, sick) && r.Method == http.MethodPatch)
+			}
+			if want := 1 + 2*later; tries != want {
+				t.Errorf("tried %d times, want %d", tries, want)
+			}
+			l.plays(nil)
+			if r := synced(t, dir, 0); r.Done["deactivate"] != later {
+				t.Errorf("the next run: %+v", r)
+			}
+		})
+	}
 }

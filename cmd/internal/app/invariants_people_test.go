@@ -334,3 +334,76 @@ func deleteByHand(t testing.TB, l *lab, id string) {
 	t.Helper()
 	byHand(t, l, http.MethodDelete, id, "")
 }
+
+// I4 for a job with two sources: one that cannot be read whole removes nobody, neither
+// its own people nor the other's, and the next good read goes on as if nothing had been.
+// The many ways in which one source can be incomplete are in incomplete_test.go.
+func TestI4OneOfTwoSources(t *testing.T) {
+	t.Parallel()
+	dir, l := t.TempDir(), newLab(t)
+	config := replaced(csvConfig(l.URL, "    union: true\n"+freely), "    from: hr\n", "    from: [hr, ext]\n")
+	write(t, dir, "config.yaml", replaced(config, "sources:\n", "sources:\n  ext: {csv: {users: {path: ext/people.csv, key: id}}}\n"))
+	staff, externals := map[string]staffer{}, map[string]staffer{}
+	for id, p := range roster(40) {
+		if id < "000020" {
+			staff[id] = p
+		} else {
+			externals[id] = p
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "ext"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	both := func() {
+		t.Helper()
+		file(t, dir, staff)
+		file(t, filepath.Join(dir, "ext"), externals)
+	}
+	both()
+	synced(t, dir, 0)
+	users := l.users()
+	if len(users) != 40 {
+		t.Fatalf("%d accounts", len(users))
+	}
+
+	delete(staff, "000003")
+	staff["000004"]["title"] = "Head"
+	both()
+	good, err := os.ReadFile(filepath.Join(dir, "ext", "people.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := l.last()
+	for name, text := range map[string]string{
+		"cut in a row":              string(good[:len(good)/2]),
+		"cut in a quote":            string(good) + "000099,x,\"never closed",
+		"a header only":             strings.Join(staffColumns, ",") + "\n",
+		"empty":                     "",
+		"another's":                 threePeople,
+		"somebody twice":            string(good) + strings.SplitAfter(string(good), "\n")[1],
+		"not there":                 "-",
+		"a key less":                string(good) + ",x,x,x,x,x,on,1\n",
+		"a ragged row":              string(good) + "000099,x\n",
+		"bytes of another encoding": string(good) + "000099,x,J\xfcrg,x,x,x,on,1\n",
+	} {
+		path := filepath.Join(dir, "ext", "people.csv")
+		if text == "-" {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			write(t, filepath.Dir(path), "people.csv", text)
+		}
+		o := scimsync(t, dir, "sync")
+		if o.code != 1 || !strings.Contains(o.err, "source ext") {
+			t.Errorf("%s: exit %d: %s%s", name, o.code, o.out, o.err)
+		}
+	}
+	if list := l.requests(mark); len(list) > 0 {
+		t.Errorf("requests:\n%s", logOf(list))
+	}
+	both()
+	_, seen := watch(t, dir, l, 0)
+	wantPatches(t, users, seen.patches, map[string][]op{"000003": {{"replace", "active", false}}, "000004": {{"replace", "title", "Head"}}})
+	quiet(t, dir, l)
+}
