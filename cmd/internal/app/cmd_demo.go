@@ -34,10 +34,13 @@ func (a *app) demo() *cobra.Command {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				return fmt.Errorf("make a directory for the demo: %w", err)
 			}
+			if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+				return usageError{fmt.Errorf("--dir %s: it is not empty, and the demo writes over nothing; name a new directory", dir)}
+			}
 			return a.runDemo(dir, true)
 		},
 	}
-	c.Flags().StringVar(&dir, "dir", "", "keep the demo's files in this directory")
+	c.Flags().StringVar(&dir, "dir", "", "keep the demo's files in this new directory")
 	return c
 }
 

@@ -1,6 +1,9 @@
 package app_test
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -41,5 +44,25 @@ func TestLife(t *testing.T) {
 	}
 	if w := svc.writes(n); w["PATCH"] != 2 || w["POST"] != 0 || svc.users()["3"]["active"] != true {
 		t.Fatalf("returner: %v", w)
+	}
+}
+
+// The demo shows a first run, a minimal second one and a third without calls, and
+// never writes over anything.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := scimsync(t, dir, "demo", "--dir", "kept").want(t, 0)
+	calls := regexp.MustCompile(`(?m)^calls to the service: (.*)$`).FindAllStringSubmatch(o.out, -1)
+	if len(calls) != 5 || calls[1][1] != "8 (1 GET, 7 POST)" || calls[3][1] != "7 (3 GET, 1 POST, 3 PATCH)" || calls[4][1] != "0" {
+		t.Fatalf("calls: %v\n%s", calls, o.out)
+	}
+	before, err := os.ReadFile(filepath.Join(dir, "kept", "people.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scimsync(t, dir, "demo", "--dir", "kept").want(t, 64)
+	if after, err := os.ReadFile(filepath.Join(dir, "kept", "people.csv")); err != nil || string(after) != string(before) {
+		t.Fatalf("the second demo wrote over the first: %v", err)
 	}
 }
