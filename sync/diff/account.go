@@ -28,7 +28,7 @@ const (
 // Create is the change that makes the account of a person who has none.
 func Create(in *Input) *plan.Change {
 	c := in.change(plan.Create)
-	c.After = map[string]any{"active": true}
+	c.After = map[string]any{"active": !in.Early}
 	for _, a := range in.Want.Attrs {
 		c.After[a.Path] = a.Value
 	}
@@ -67,7 +67,14 @@ func Adopt(in *Input, found *plan.Found, how Adoption) (*plan.Change, error) {
 	case how.Values == FillValues:
 		c.edit(resource.Fill(have, in.Want, c.Maybe, in.Shape))
 	}
-	if found.Active == record.False {
+	switch {
+	case found.Active != record.False:
+	case in.Early: // it stays as it is
+		if c.Before == nil {
+			c.Before, c.After = map[string]any{}, map[string]any{}
+		}
+		c.Before["active"], c.After["active"] = false, false
+	default:
 		c.setActive(true)
 	}
 	return c.Change, nil

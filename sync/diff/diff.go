@@ -5,6 +5,7 @@
 //	------------+---------------------+-------------------+-------------------------
 //	active      | find, adopt, create | update            | reactivate (and update)
 //	inactive    | nothing             | deactivate        | nothing
+//	early       | find, create inactive | deactivate      | nothing
 //	not known   | the person waits    | update, active is | nothing
 //	            |                     | left alone        |
 //	has left    | nothing             | as leavers say    | delete, if leavers say so
@@ -40,6 +41,7 @@ type Input struct {
 	Name    string
 	Present bool       // the source lists the person, and the scope takes them
 	Active  record.Tri // whether the account is to be active; counts while Present
+	Early   bool       // an account that is not to be active yet is wanted all the same
 	Want    resource.Wanted
 	Entry   *ledger.Entry  // nil: nothing was ever acknowledged
 	Intent  *ledger.Intent // nil: no request is in doubt
@@ -91,7 +93,7 @@ func Person(in *Input) (Next, *plan.Change) {
 func newcomer(in *Input) Next {
 	inDoubt := in.Intent != nil
 	switch {
-	case in.Present && in.Active == record.True:
+	case in.Present && (in.Active == record.True || in.Early):
 		return Find
 	case inDoubt && in.Present && in.Active == record.Unknown:
 		return Wait

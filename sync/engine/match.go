@@ -123,19 +123,7 @@ func (m *matching) decide(c *plan.Change, found []plan.Found) error {
 		return m.conflictFor(c, fmt.Errorf("%d accounts have this person's %s; leave one of them", len(hits), hits[0].By))
 	}
 	if len(hits) == 1 {
-		if m.rivalled(c, &hits[0]) {
-			return m.conflictFor(c, severalFit(hits[0].ID))
-		}
-		adopt, why := diff.Adopt(m.input(c), &hits[0], m.flow.Adopt)
-		if why != nil {
-			return m.conflictFor(c, why)
-		}
-		m.keep(c, adopt)
-		m.claims[adopt.RemoteID]++
-		if m.waits(adopt) {
-			return nil
-		}
-		return m.adopts.add(adopt)
+		return m.takeOver(c, &hits[0])
 	}
 	if m.wanted[loginHash(c)] > 1 {
 		return m.conflictFor(c, fmt.Errorf("the login %q is wanted by several new people", c.Want.Text("userName")))
@@ -152,6 +140,30 @@ func (m *matching) decide(c *plan.Change, found []plan.Found) error {
 		return m.conflictFor(c, why)
 	}
 	return m.book.add(c)
+}
+
+// takeOver adopts the one account that can be meant.
+func (m *matching) takeOver(c *plan.Change, hit *plan.Found) error {
+	if m.rivalled(c, hit) {
+		return m.conflictFor(c, severalFit(hit.ID))
+	}
+	if c.Early() && hit.ExternalID != c.Want.Text("externalId") {
+		// Before the day, an account that is not known to be this person's stays as it
+		// is: somebody may be working with it.
+		m.settled = append(m.settled, ledger.Look{Key: c.Key, Due: c.Due})
+		return nil
+	}
+	adopt, why := diff.Adopt(m.input(c), hit, m.flow.Adopt)
+	if why != nil {
+		return m.conflictFor(c, why)
+	}
+	m.keep(c, adopt)
+	adopt.Again = c.Early() && !adopt.Early() // it is active, and is not to be yet
+	m.claims[adopt.RemoteID]++
+	if m.waits(adopt) {
+		return nil
+	}
+	return m.adopts.add(adopt)
 }
 
 // vacant tells of a lookup that left nobody who can be meant whether it shows that
@@ -175,7 +187,7 @@ func (m *matching) keep(from, to *plan.Change) {
 }
 
 func (m *matching) input(c *plan.Change) *diff.Input {
-	in := &diff.Input{Key: c.Key, Name: c.Name, Present: !c.Left, Want: c.Want, Shape: m.shape, Cause: c.Cause}
+	in := &diff.Input{Key: c.Key, Name: c.Name, Present: !c.Left, Early: c.Early(), Want: c.Want, Shape: m.shape, Cause: c.Cause}
 	if c.Doubted {
 		in.Intent = &ledger.Intent{Key: c.Key, Maybe: c.Maybe}
 	}

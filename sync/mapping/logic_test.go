@@ -194,6 +194,31 @@ func TestInstants(t *testing.T) {
 	}
 }
 
+// Who is not active only because the day has not come is early, if the config wants an
+// inactive account for them.
+func TestEarly(t *testing.T) {
+	for _, c := range []struct {
+		start, end, status string
+		absent, want       bool
+	}{
+		{start: "2026-03-20", want: true},
+		{start: "2026-03-20", end: "2026-04-30", want: true},
+		{start: "2026-03-10"},
+		{start: "2026-03-20", absent: true},
+		{start: "2026-03-20", end: "2026-03-01"},
+		{start: "2026-03-20", status: "left"},
+	} {
+		s := spec(Line{Path: "active", Expr: `default(status, "active") == "active"`})
+		s.From = &Instant{Expr: "start", Layout: time.DateOnly, Inactive: !c.absent}
+		s.Until = &Instant{Expr: "end", Layout: time.DateOnly}
+		values := jane()
+		values["start"], values["end"], values["status"] = []string{c.start}, []string{c.end}, []string{c.status}
+		if res := mustCompile(t, s).Mapper().Map(person(values), noon); res.Err != nil || res.Early != c.want {
+			t.Errorf("%+v: early %t, active %d, %v", c, res.Early, res.Active, res.Err)
+		}
+	}
+}
+
 func TestADateThatIsNone(t *testing.T) {
 	for _, what := range []string{"active_from", "active_until"} {
 		s := spec()

@@ -20,8 +20,11 @@ type Result struct {
 	// False is certain also beside Err, so that somebody who has to go goes in spite
 	// of a bad value.
 	Active record.Tri
-	Want   resource.Wanted // empty when Err is set or In is not True; Managed is shared: do not change it
-	Name   string          // displayName or userName, for humans
+	// Early tells, beside an Active that is False, that it is so only because the
+	// person's time has not come, and that an inactive account is wanted until then.
+	Early bool
+	Want  resource.Wanted // empty when Err is set or In is not True; Managed is shared: do not change it
+	Name  string          // displayName or userName, for humans
 	// Due is the earliest moment at which time alone changes the result; zero: never.
 	Due time.Time
 	// Err says why the person cannot be mapped: path, place, reason, no values. The
@@ -102,6 +105,10 @@ func (m *Mapper) Map(r *record.Record, at time.Time) Result {
 		if res.Active != record.False {
 			res.In, res.Active = record.Unknown, record.Unknown
 		}
+	}
+	if early && res.Err == nil {
+		then, err := m.active(false)
+		res.Early = err == nil && then != record.False
 	}
 	want, name, err := m.want(r)
 	res.Name = name

@@ -120,6 +120,12 @@ type Change struct {
 	digest string // see Digest
 }
 
+// Early tells that the change makes an account that is not active yet, or takes one
+// over that stays inactive.
+func (c *Change) Early() bool {
+	return (c.Action == Create || c.Action == Adopt) && c.After["active"] == false
+}
+
 // Calls is how many requests the change needs when all goes well.
 func (c *Change) Calls() int {
 	if c.Action == Adopt && len(c.Ops) == 0 {

@@ -45,7 +45,7 @@ func (t *Target) Apply(ctx context.Context, change *plan.Change, id string) plan
 // spell writes a change as a request.
 func (t *Target) spell(change *plan.Change) (call, error) {
 	if change.Action == plan.Create {
-		body, err := t.newUser(change.Want)
+		body, err := t.newUser(change)
 		return call{method: http.MethodPost, path: "/Users", body: body}, err
 	}
 	path, err := userPath(change.RemoteID)
@@ -72,15 +72,15 @@ func (t *Target) spell(change *plan.Change) (call, error) {
 
 // newUser is the body of a create (RFC 7644 section 3.3): what is wanted, what is
 // given once, and an explicit active.
-func (t *Target) newUser(want resource.Wanted) ([]byte, error) {
-	first := want.Initial()
+func (t *Target) newUser(change *plan.Change) ([]byte, error) {
+	first := change.Want.Initial()
 	paths := make([]string, len(first.Attrs))
 	for i, a := range first.Attrs {
 		paths[i] = a.Path
 	}
 	body := resource.Nest(first, t.shape)
 	body["schemas"] = t.shape.Schemas(paths)
-	body["active"] = true
+	body["active"] = !change.Early()
 	return encode(body)
 }
 

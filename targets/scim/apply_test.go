@@ -19,6 +19,11 @@ import (
 const patchHead = `{"Operations":[`
 const patchTail = `],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}`
 
+func early(c *plan.Change) *plan.Change {
+	c.After = map[string]any{"active": false}
+	return c
+}
+
 // What goes over the wire, byte by byte.
 func TestRequests(t *testing.T) {
 	wanted := resource.Wanted{
@@ -47,6 +52,8 @@ func TestRequests(t *testing.T) {
 				`"userName":"zoë@example.org"}`},
 		{"plain create", scimtest.Create(plain), "POST", "/scim/v2/Users",
 			`{"active":true,"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a"}`},
+		{"create, not active yet", early(scimtest.Create(plain)), "POST", "/scim/v2/Users",
+			`{"active":false,"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a"}`},
 		{"deactivate", scimtest.Change(plan.Deactivate, "2819c223"), "PATCH", "/scim/v2/Users/2819c223",
 			patchHead + `{"op":"replace","path":"active","value":false}` + patchTail},
 		{"deactivate sends active only", scimtest.Change(plan.Deactivate, "7", replace("title", "x")), "PATCH", "/scim/v2/Users/7",

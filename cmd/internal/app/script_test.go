@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 //	requests N [METHOD]  fails unless the service at $URL saw N requests, or N of a
 //	                     method, since the last `requests` without a method
 //	remote VAR KEY       sets VAR to the id of the account with that externalId
+//	hand BODY            makes an account by hand at the service
 //	fill FILE…           replaces $VARIABLES in files
 //
 // A script that calls no `fill config.yaml` needs no service. $TODAY, $YESTERDAY,
@@ -58,6 +60,9 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("no account has externalId %s", args[1])
 				}
 				ts.Setenv(args[0], user["id"].(string))
+			},
+			"hand": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Value("service").(*service).do(http.MethodPost, "/Users", args[0])
 			},
 			"fill": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, file := range args {
