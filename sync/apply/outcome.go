@@ -51,9 +51,6 @@ func phase(change *plan.Change) ledger.Phase {
 	if change.Early() {
 		return ledger.Suspended
 	}
-	if change.Early() {
-		return ledger.Suspended
-	}
 	return ledger.Live
 }
 

@@ -219,7 +219,6 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 		}
 		in.Present, in.Active, in.Want, due = result.In == record.True, result.Active, result.Want, result.Due
 		in.Early = result.Early
-		in.Early = result.Early
 		if result.Name != "" {
 			in.Name = result.Name
 		}
@@ -267,8 +266,6 @@ func (w *work) cause(row *ledger.Row, in *diff.Input) plan.Cause {
 		return plan.Cause{By: plan.ByConfig, What: "the job's mapping or scope changed"}
 	case !in.Present:
 		return plan.Cause{By: plan.BySource, What: "out of the job's scope"}
-	case in.Early && in.Entry == nil:
-		return plan.Cause{By: plan.BySource, What: "new in " + row.Key.Source + ", not active yet"}
 	case in.Early && in.Entry == nil:
 		return plan.Cause{By: plan.BySource, What: "new in " + row.Key.Source + ", not active yet"}
 	case in.Active == record.False:
