@@ -175,6 +175,9 @@ func (s *Source) pick(root *os.Root) (candidate, error) {
 			continue
 		}
 		info, err := root.Stat(name)
+		if e, ok := errors.AsType[*fs.PathError](err); ok { // its Op is a system call's name
+			err = fmt.Errorf("%s: %w", name, e.Err)
+		}
 		if err == nil && !info.Mode().IsRegular() {
 			err = fmt.Errorf("%s: not a regular file", name)
 		}

@@ -52,6 +52,12 @@ func (r Report) And(later Report) Report {
 			sum.Done[action] += n
 		}
 	}
+	sum.Counted = map[string]int{}
+	for _, counted := range []map[string]int{r.Counted, later.Counted} {
+		for limit, n := range counted {
+			sum.Counted[limit] += n
+		}
+	}
 	sum.Calls += r.Calls
 	sum.Vanished += r.Vanished
 	sum.Parked = append(append([]plan.Problem{}, r.Parked...), later.Parked...)

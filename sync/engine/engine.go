@@ -96,6 +96,8 @@ type How struct {
 	// Expect is the digest that the plan must have, or nothing is sent; empty: any.
 	Expect   string
 	Progress func(flow ledger.Flow, done, of int)
+
+	at time.Time // of the whole run: what fails in its first half is for the next run
 }
 
 // Yes is a human's yes to what is held.

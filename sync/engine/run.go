@@ -26,8 +26,12 @@ import (
 // It returns an error when nothing could be planned; otherwise what came of each
 // flow.
 func (e *Engine) Run(ctx context.Context, job Job, how How) ([]Outcome, error) {
+	how.at = e.now()
 	how, err := e.collectFor(ctx, job, how)
 	if err != nil {
+		for _, flow := range job.Flows {
+			e.Failed(flow.Flow, how, err)
+		}
 		return nil, err
 	}
 	outcomes := make([]Outcome, len(job.Flows))
@@ -36,10 +40,33 @@ func (e *Engine) Run(ctx context.Context, job Job, how How) ([]Outcome, error) {
 		flows.Go(func() {
 			outcomes[i] = e.runFlow(ctx, job, flow, how)
 			outcomes[i].Flow = flow.Flow
+			if err := outcomes[i].Err; err != nil {
+				e.Failed(flow.Flow, how, err)
+			}
 		})
 	}
 	flows.Wait()
 	return outcomes, nil
+}
+
+// Failed keeps the record of a run that could not be planned or carried out. What was
+// sent before it failed stays in the record.
+func (e *Engine) Failed(flow ledger.Flow, how How, why error) {
+	run := ledger.Run{ID: how.Run, Job: flow.Job, Target: flow.Target, Started: how.at}
+	if run.Started.IsZero() {
+		run.Started = e.now()
+	}
+	runs, err := e.Store.Runs(flow, 1)
+	if err == nil && len(runs) > 0 && runs[0].ID == how.Run {
+		run = runs[0]
+	}
+	run.Ended, run.Error = e.now(), why.Error()
+	if err == nil {
+		err = e.Store.PutRun(run)
+	}
+	if err != nil {
+		e.Log.Warn("the failed run could not be recorded", zap.String("job", run.Job), zap.String("target", run.Target), zap.Error(err))
+	}
 }
 
 // Plan is Run up to judge, for a store that is thrown away afterwards: nothing is
@@ -98,7 +125,8 @@ func (e *Engine) Collect(ctx context.Context, job Job) error {
 // ready is a judged plan.
 type ready struct {
 	*judged
-	Plan *plan.Plan
+	Plan  *plan.Plan
+	first apply.Report // what the run sent before this plan was made
 }
 
 // full makes the whole plan.
@@ -119,7 +147,7 @@ func (w *work) complete(ctx context.Context, job Job) (*ready, error) {
 		return nil, err
 	}
 	p, err := j.plan(job)
-	return &ready{j, p}, err
+	return &ready{judged: j, Plan: p}, err
 }
 
 // runFlow plans and carries out one flow.
@@ -129,7 +157,6 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 		return Outcome{Err: err, Replaced: turn == nil}
 	}
 	defer turn.end()
-	at := e.now() // of the whole run: what fails in its first half is for the next run
 	var first apply.Report
 	if how.Approve == nil && how.Expect == "" && how.Only == nil {
 		if first, err = e.leaversFirst(ctx, job, flow, how, turn); err != nil || first.Stopped != nil {
@@ -141,11 +168,11 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 		return Outcome{Err: err}
 	}
 	defer w.close()
-	w.at = at
 	r, err := w.full(ctx, job)
 	if err != nil {
-		return Outcome{Err: err}
+		return Outcome{Applied: first, Err: err}
 	}
+	r.first = first
 	out = r.carry(ctx, job, turn)
 	out.Applied = first.And(out.Applied)
 	return out
@@ -182,7 +209,6 @@ func (e *Engine) leaversFirst(ctx context.Context, job Job, flow Flow, how How, 
 		return apply.Report{}, err
 	}
 	r := &ready{judged: j, Plan: &plan.Plan{Summary: map[plan.Action]int{}}}
-	r.how.Run += "-leavers" // a run of its own in the records
 	return r.send(ctx, turn, leavers)
 }
 
@@ -285,9 +311,10 @@ func (r *ready) send(ctx context.Context, turn *turn, each func(func(*plan.Chang
 			return fn(c)
 		})
 	})
-	run.Ended, run.Calls, run.Counted = r.now(), report.Calls, report.Counted
+	sum := r.first.And(report)
+	run.Ended, run.Calls, run.Counted = r.now(), sum.Calls, sum.Counted
 	run.Done = map[string]int{}
-	for action, n := range report.Done {
+	for action, n := range sum.Done {
 		run.Done[string(action)] = n
 	}
 	run.Parked += len(report.Parked)

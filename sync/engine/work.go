@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -63,6 +64,9 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 		w.next.MapVersion += flow.Programs[src.Name].Version() + " "
 	}
 	w.next.MapVersion += fmt.Sprintf("%d", flow.Leavers)
+	if !how.at.IsZero() {
+		w.at = how.at
+	}
 	return w, nil
 }
 
@@ -212,7 +216,8 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 	if row.Absent == 0 {
 		result := w.mappers[row.Key.Source].Map(row.Record(), w.at)
 		// Who is known to be inactive is deactivated, whatever else cannot be mapped.
-		leaves := result.In == record.True && result.Active == record.False && entry != nil && entry.Phase == ledger.Live
+		leaves := result.In == record.True && result.Active == record.False &&
+			(in.Intent != nil || entry != nil && entry.Phase == ledger.Live)
 		if result.Err != nil && !leaves {
 			w.park(row.Key, in.Name, ledger.ParkedMapping, result.Err)
 			return nil
@@ -223,9 +228,14 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 			in.Name = result.Name
 		}
 		in.Cause = w.cause(row, in)
+		if in.Active == record.Unknown && in.Present && entry != nil && activeInDoubt(in.Intent) {
+			w.park(row.Key, in.Name, ledger.ParkedMapping, errors.New("whether the account is to be active is not known, "+
+				"nor whether it is: the answer to the last request was lost"))
+			return nil
+		}
 	}
 	next, change := diff.Person(in)
-	if entry != nil && next != diff.Nothing && w.flow.Protect.Protects(entry.Resource.Text("userName"), entry.RemoteID) {
+	if entry != nil && next != diff.Nothing && next != diff.Keep && w.flow.Protect.Protects(entry.Resource.Text("userName"), entry.RemoteID) {
 		w.protected++
 		// Looked at again in every run, so that nothing is forgotten once they are free.
 		w.settled = append(w.settled, ledger.Look{Key: row.Key, Again: true})
@@ -238,13 +248,40 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 		return w.search(in, next, due)
 	case diff.Wait:
 		w.park(row.Key, in.Name, ledger.ParkedMapping, fmt.Errorf("whether the account is to be active is not known, and there is none yet"))
-	case diff.Nothing:
+	case diff.Nothing, diff.Keep:
+		if w.how.Only != nil {
+			w.notes = append(w.notes, fmt.Sprintf("%s: %s, so there is nothing to do", row.Key.ID, standing(in)))
+		}
 		w.settled = append(w.settled, ledger.Look{Key: row.Key, Due: due})
-		if in.Intent != nil {
+		if in.Intent != nil && next == diff.Nothing {
 			w.dropped = append(w.dropped, ledger.Outcome{Key: row.Key, DropIntent: true})
 		}
 	}
 	return nil
+}
+
+// standing says in a few words why nothing follows for a person who was asked for.
+func standing(in *diff.Input) string {
+	account := "no account"
+	if in.Entry != nil {
+		account = "an account that is " + in.Entry.Phase.String()
+	}
+	switch {
+	case !in.Present || in.Active == record.False:
+		return in.Cause.What + ", and has " + account
+	case in.Entry != nil && in.Entry.Phase == ledger.Live:
+		return "the account is as it should be"
+	}
+	return "has " + account
+}
+
+// activeInDoubt tells whether a request may have switched the account on or off.
+func activeInDoubt(intent *ledger.Intent) bool {
+	if intent == nil {
+		return false
+	}
+	_, sent := intent.Maybe["active"]
+	return sent
 }
 
 func name(row *ledger.Row, entry *ledger.Entry) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"scimsync/sync/engine"
+	"scimsync/sync/ledger"
 )
 
 func (a *app) sync() *cobra.Command {
@@ -50,8 +51,12 @@ func (s *session) syncJobs(args []string, who string, shrink bool) error {
 	}
 	var failed []error
 	for _, name := range names {
+		run := s.runID()
 		jobs, err := s.jobs(s.ctx, []string{name})
-		if err != nil {
+		if err != nil { // a source that cannot even be described, say: status has to show it
+			for _, f := range s.cfg.Flows(name) {
+				s.engine.Failed(ledger.Flow{Job: f.Job, Target: f.Target}, engine.How{Run: run}, err)
+			}
 			failed = append(failed, err)
 			continue
 		}
@@ -59,7 +64,7 @@ func (s *session) syncJobs(args []string, who string, shrink bool) error {
 		for i := range job.Sources {
 			job.Sources[i].AcceptShrink = shrink
 		}
-		failed = append(failed, s.runJob(job, engine.How{Run: s.runID(), Who: s.who(&job, who)}))
+		failed = append(failed, s.runJob(job, engine.How{Run: run, Who: s.who(&job, who)}))
 	}
 	return errors.Join(failed...)
 }
