@@ -64,6 +64,9 @@ const (
 	FindLeft
 	// Wait: whether a new person is to be active is not known.
 	Wait
+	// Keep: nothing is to be done now, but what a request in doubt may have done counts
+	// as soon as something is.
+	Keep
 )
 
 // Person decides for one person.
@@ -86,6 +89,8 @@ func Person(in *Input) (Next, *plan.Change) {
 		return Send, in.change(plan.Delete).Change
 	case wantsInactive && mayBeActive(in.Intent):
 		return Send, deactivate(in)
+	case mayBeActive(in.Intent):
+		return Keep, nil
 	}
 	return Nothing, nil
 }
@@ -106,10 +111,13 @@ func newcomer(in *Input) Next {
 }
 
 func leaver(in *Input) (Next, *plan.Change) {
-	if !in.Present && in.Leavers == KeepLeavers {
-		return Nothing, nil
+	switch {
+	case in.Present || in.Leavers != KeepLeavers:
+		return Send, deactivate(in)
+	case in.Intent != nil:
+		return Keep, nil
 	}
-	return Send, deactivate(in)
+	return Nothing, nil
 }
 
 func update(in *Input) (Next, *plan.Change) {
@@ -117,7 +125,10 @@ func update(in *Input) (Next, *plan.Change) {
 		return Send, reactivate(in)
 	}
 	edit := resource.Ops(in.Entry.Resource, in.Want, in.Shape, in.maybe())
-	if edit.Empty() {
+	switch {
+	case edit.Empty() && mayBeInactive(in.Intent):
+		return Keep, nil
+	case edit.Empty():
 		return Nothing, nil
 	}
 	c := in.change(plan.Update)
