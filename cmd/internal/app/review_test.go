@@ -230,3 +230,52 @@ func TestFirstContactLastsWhileCreatesFail(t *testing.T) {
 		t.Fatalf("at rest: %+v", r)
 	}
 }
+
+// A reactivation whose answer was lost may have given access back. Whatever the source
+// says next, once it says that the person is off the account is.
+func TestLostReactivationIsTakenBack(t *testing.T) {
+	t.Parallel()
+	for name, between := range map[string]string{"not known in between": "?", "not mappable then": "", "off at once": "off"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc, dir := startService(t), t.TempDir()
+			var cut atomic.Bool
+			u := front(t, svc, func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Method != "PATCH" || !cut.Load() {
+					return false
+				}
+				body, _ := io.ReadAll(r.Body) // an empty one fails the test below
+				svc.do("PATCH", r.URL.Path, string(body))
+				panic(http.ErrAbortHandler)
+			})
+			config := strings.Replace(csvConfig(u, freely), `'status != "off"'`, `'status == "?" ? nil : status != "off"'`, 1)
+			write(t, dir, "config.yaml", strings.Replace(config, "title: title", "title: required(title)", 1))
+			people := func(title, status string) {
+				write(t, dir, "people.csv", "id,login,given,family,mail,title,status\n"+
+					"1,ada,Ada,Okafor,ada@example.org,"+title+","+status+"\n2,bruno,Bruno,Keller,bruno@example.org,Clerk,on\n")
+			}
+			people("Engineer", "on")
+			synced(t, dir, 0)
+			people("Engineer", "off")
+			synced(t, dir, 0)
+			people("Engineer", "on")
+			cut.Store(true)
+			synced(t, dir, 4)
+			cut.Store(false)
+			if svc.users()["1"]["active"] != true {
+				t.Fatal("the test lost the request, too")
+			}
+			title := "Engineer"
+			if between == "" {
+				title, between = "", "off"
+			}
+			people(title, between)
+			o := scimsync(t, dir, "sync")
+			people(title, "off")
+			o2 := scimsync(t, dir, "sync")
+			if svc.users()["1"]["active"] != false {
+				t.Fatalf("still active\n%s%s\n%s%s", o.out, o.err, o2.out, o2.err)
+			}
+		})
+	}
+}
