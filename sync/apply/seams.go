@@ -17,7 +17,8 @@ import (
 type Target interface {
 	// Apply sends one change under a correlation id.
 	Apply(ctx context.Context, change *plan.Change, id string) plan.Result
-	// Find is engine.Matcher's.
+	// Find looks one wanted resource up by the match attributes in their order and
+	// stops at the first that gives a verified hit. No hit is not an error.
 	Find(ctx context.Context, want resource.Resource) ([]plan.Found, error)
 }
 

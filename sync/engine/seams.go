@@ -8,7 +8,6 @@ import (
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
-	"scimsync/sync/resource"
 )
 
 // Mirror keeps what sources said. Callbacks run outside of any transaction: they
@@ -37,8 +36,6 @@ type Entries interface {
 	ByRemote(target, id string) (key record.Key, known bool, err error)
 	// Phases counts the entries of a flow.
 	Phases(flow ledger.Flow) (map[ledger.Phase]int, error)
-	// EachEntry calls fn with all entries of a flow in the order of keys.
-	EachEntry(flow ledger.Flow, fn func(*ledger.Entry) error) error
 }
 
 // Progress keeps how far each flow has come, and what it has to look at again.
@@ -64,11 +61,8 @@ type Progress interface {
 	PutJob(name string, info ledger.JobInfo) error
 }
 
-// Matcher finds accounts at a target. It only reads.
+// Matcher lists the accounts of a target. It only reads.
 type Matcher interface {
-	// Find looks one wanted resource up by the match attributes in their order and
-	// stops at the first that gives a verified hit. No hit is not an error.
-	Find(ctx context.Context, want resource.Resource) ([]plan.Found, error)
 	// List calls emit with every account; complete tells whether it is proved that
 	// none was left out (RFC 7644 section 3.4.2.4 gives no stable paging).
 	// An error of emit ends the listing and is returned.

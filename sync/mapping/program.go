@@ -128,9 +128,6 @@ func (p *Program) Names() []string { return slices.Clone(p.names) }
 // Version is a short text that changes whenever the result for some record could.
 func (p *Program) Version() string { return p.version }
 
-// Managed lists the paths that the program keeps up to date, sorted.
-func (p *Program) Managed() []string { return slices.Clone(p.managed) }
-
 // fingerprint covers everything that has an influence on results.
 func fingerprint(s *Spec, p *Program) string {
 	h := sha256.New()

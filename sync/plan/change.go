@@ -48,9 +48,6 @@ func (a Action) Phase() int {
 	panic("plan: no phase for action " + string(a))
 }
 
-// Destructive tells whether the action takes access away.
-func (a Action) Destructive() bool { return a == Deactivate || a == Delete }
-
 // Cause says why a change is there.
 type Cause struct {
 	By   string `json:"by"`   // source | config | time | operator | repair
@@ -59,11 +56,9 @@ type Cause struct {
 
 // Causes of a change.
 const (
-	BySource   = "source"
-	ByConfig   = "config"
-	ByTime     = "time"
-	ByOperator = "operator"
-	ByRepair   = "repair"
+	BySource = "source"
+	ByConfig = "config"
+	ByTime   = "time"
 )
 
 // Change is one change to one account: before, after and the operations together.

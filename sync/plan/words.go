@@ -79,10 +79,6 @@ func (c Cause) why() string {
 		return "the config changed"
 	case ByTime:
 		return "a date has come"
-	case ByOperator:
-		return "an operator asked for it"
-	case ByRepair:
-		return "the account is not what it was left as"
 	}
 	return Safe(c.By)
 }

@@ -286,7 +286,7 @@ func paceOf(cfg *config.Target) apply.Pace {
 		pace = apply.Pace{Concurrency: defaultConcurrency}
 	}
 	if r := cfg.Pace.Rate; r.Count > 0 {
-		pace.Rate = float64(r.Count) / r.Per.Seconds()
+		pace.Rate = r.PerSecond()
 		pace.Burst = 1
 	}
 	if cfg.Pace.Burst > 0 {
