@@ -118,7 +118,10 @@ type Outcome struct {
 	Differs bool
 	// Replaced tells that another run of the flow took over.
 	Replaced bool
-	Err      error
+	// Yields tells that another run of the flow is under way and goes on, for this one
+	// had nothing more urgent: nothing of it was sent.
+	Yields bool
+	Err    error
 }
 
 func (e *Engine) now() time.Time {

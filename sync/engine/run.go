@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -152,16 +153,22 @@ func (w *work) complete(ctx context.Context, job Job) (*ready, error) {
 
 // runFlow plans and carries out one flow.
 func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out Outcome) {
-	turn, err := e.takeTurn(job, flow, how)
+	ctx, turn, err := e.takeTurn(ctx, job, flow, how)
 	if err != nil || turn == nil {
-		return Outcome{Err: err, Replaced: turn == nil}
+		return Outcome{Err: err, Yields: err == nil}
 	}
 	defer turn.end()
+	defer func() {
+		if out.Replaced = turn.stopped(); out.Replaced && errors.Is(out.Err, context.Canceled) {
+			out.Err = nil // it was told to end
+		}
+	}()
 	var first apply.Report
 	if how.Approve == nil && how.Expect == "" && how.Only == nil {
 		if first, err = e.leaversFirst(ctx, job, flow, how, turn); err != nil || first.Stopped != nil {
 			return Outcome{Applied: first, Err: err}
 		}
+		turn.reached(finding)
 	}
 	w, err := e.newWork(job, flow, how)
 	if err != nil {
@@ -237,10 +244,7 @@ func (r *ready) carry(ctx context.Context, job Job, turn *turn) (out Outcome) {
 		return out
 	}
 	out.Applied, out.Err = r.send(ctx, turn, r.free)
-	if turn.stopped() {
-		out.Replaced = true
-	}
-	if out.Err == nil && r.how.Only == nil && !out.Replaced && ctx.Err() == nil && out.Applied.Unsent == 0 && out.Applied.Stopped == nil {
+	if out.Err == nil && r.how.Only == nil && ctx.Err() == nil && out.Applied.Unsent == 0 && out.Applied.Stopped == nil {
 		out.Err = r.settle(out.Applied)
 	}
 	return out

@@ -90,8 +90,11 @@ func (s *session) writeOutcome(o engine.Outcome) error {
 		text = "nothing done"
 	}
 	fmt.Fprintf(s.Out, "%s: %s; %s\n", o.Flow, text, count(r.Calls, "call"))
-	if o.Replaced {
+	switch {
+	case o.Replaced:
 		fmt.Fprintf(s.Out, "  a newer run has taken over\n")
+	case o.Yields:
+		fmt.Fprintf(s.Out, "  an earlier run is under way and goes on\n")
 	}
 	s.writeProblems("conflict", r.Conflicts)
 	s.writeProblems("parked", r.Parked)
