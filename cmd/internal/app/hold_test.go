@@ -80,7 +80,7 @@ func TestMassLeaversAreHeld(t *testing.T) {
 	if w := svc.writes(mark); len(w) > 0 {
 		t.Fatalf("plan wrote %v", w)
 	}
-	o := scimsync(t, dir, "sync").want(t, 3).says(t, "update 1, create 1", "deactivate.percent: 30 of 100, at most 10% without a yes",
+	o := scimsync(t, dir, "sync").want(t, 3).says(t, "update 1, create 1", "deactivate.percent: 30 deactivations of 100 live accounts; the limit is 10%",
 		"30 changes held as ", "scimsync approve staff --target service")
 	wantIDs(t, "inactive while held", svc.inactive(), nil)
 	if w := svc.writes(mark); text(w) != `{"PATCH":1,"POST":1}` {
