@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -228,11 +227,6 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 			in.Name = result.Name
 		}
 		in.Cause = w.cause(row, in)
-		if in.Active == record.Unknown && in.Present && entry != nil && activeInDoubt(in.Intent) {
-			w.park(row.Key, in.Name, ledger.ParkedMapping, errors.New("whether the account is to be active is not known, "+
-				"nor whether it is: the answer to the last request was lost"))
-			return nil
-		}
 	}
 	next, change := diff.Person(in)
 	if entry != nil && next != diff.Nothing && next != diff.Keep && w.flow.Protect.Protects(entry.Resource.Text("userName"), entry.RemoteID) {
@@ -273,15 +267,6 @@ func standing(in *diff.Input) string {
 		return "the account is as it should be"
 	}
 	return "has " + account
-}
-
-// activeInDoubt tells whether a request may have switched the account on or off.
-func activeInDoubt(intent *ledger.Intent) bool {
-	if intent == nil {
-		return false
-	}
-	_, sent := intent.Maybe["active"]
-	return sent
 }
 
 func name(row *ledger.Row, entry *ledger.Entry) string {
