@@ -119,6 +119,9 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 		r := runs[0]
 		st.LastRun = &runStatus{ID: r.ID, Started: r.Started.UTC().Format(time.RFC3339), Took: r.Ended.Sub(r.Started).Round(time.Millisecond).String(),
 			Done: r.Done, Calls: r.Calls, Pending: pending(r), Error: r.Error}
+		if r.Done == nil { // it could not even begin
+			st.LastRun.Done = map[string]int{}
+		}
 	}
 	hold, err := s.store.Hold(flow)
 	if err != nil {
