@@ -93,7 +93,7 @@ type storedIntent struct {
 	ID     string          `json:"i"`
 	Run    string          `json:"n,omitempty"`
 	At     instant         `json:"t,omitzero"`
-	Tries  int             `json:"c,omitempty"`
+	Looked instant         `json:"l,omitzero"`
 	Maybe  json.RawMessage `json:"m,omitempty"`
 }
 
@@ -102,7 +102,7 @@ func encodeIntent(i *ledger.Intent) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("intent of %s: %w", i.Key, err)
 	}
-	return json.Marshal(storedIntent{i.Action, i.ID, i.Run, instant{i.At}, i.Tries, maybe})
+	return json.Marshal(storedIntent{i.Action, i.ID, i.Run, instant{i.At}, instant{i.Looked}, maybe})
 }
 
 func decodeIntent(p pair) (*ledger.Intent, error) {
@@ -114,7 +114,7 @@ func decodeIntent(p pair) (*ledger.Intent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("intent of %s: %w", p.key, err)
 	}
-	return &ledger.Intent{Key: p.key, Action: s.Action, ID: s.ID, Run: s.Run, At: s.At.Time, Tries: s.Tries, Maybe: maybe}, nil
+	return &ledger.Intent{Key: p.key, Action: s.Action, ID: s.ID, Run: s.Run, At: s.At.Time, Looked: s.Looked.Time, Maybe: maybe}, nil
 }
 
 type storedLook struct {

@@ -214,7 +214,7 @@ func TestIntentsAndLooksComeAndGo(t *testing.T) {
 	s := openNew(t)
 	a, b := user("hr", "a"), user("ad", "b")
 	began := []ledger.Intent{
-		{Key: b, Action: "create", ID: "i2", Run: "r1", At: noon, Tries: 2},
+		{Key: b, Action: "create", ID: "i2", Run: "r1", At: noon, Looked: noon},
 		{Key: a, Action: "update", ID: "i1", Run: "r1", At: noon, Maybe: map[string]any{
 			"active": true, "title": nil, "x": json.Number("1.50"), `emails[type eq "work"].value`: "<a&b>",
 			"phoneNumbers": []resource.Element{{"type": "work", "value": "+41"}}}},

@@ -10,6 +10,7 @@ import (
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
+	"scimsync/sync/resource"
 )
 
 // pageSize is how many intents are stored in one commit ahead of the requests.
@@ -187,9 +188,6 @@ func (w *walk) intent(change *plan.Change, now time.Time, i int) ledger.Intent {
 		in.Action = string(plan.Create)
 	}
 	in.Maybe = maybe(change)
-	if !change.Doubt.IsZero() {
-		in.At = change.Doubt
-	}
 	return in
 }
 
@@ -219,7 +217,12 @@ func maybe(change *plan.Change) map[string]any {
 		values[path] = nil
 	}
 	maps.Copy(values, change.After)
-	maps.Copy(values, change.Maybe)
+	for path, v := range change.Maybe {
+		if w, again := values[path]; again && path != "active" { // of that there are two, and here is the one that the entry does not say
+			v = resource.Or(v, w)
+		}
+		values[path] = v
+	}
 	return values
 }
 

@@ -54,7 +54,7 @@ func (w *work) possibleRenames() ([]diff.Rename, map[record.Key]*plan.Change, er
 	wanted := map[string]int{}
 	for _, c := range w.renames {
 		r := diff.Rename{Key: c.Key, Old: resource.Fold(text(c.Before["userName"])), New: resource.Fold(c.Want.Text("userName")),
-			Maybe: resource.Fold(text(c.Maybe["userName"]))}
+			Maybe: diff.Logins(c.Maybe)}
 		if r.Old == "" { // the anchor changes, the login stays
 			r.Old = r.New
 		}

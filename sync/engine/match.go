@@ -254,6 +254,9 @@ func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
 		}
 	}
 	if !c.Doubt.IsZero() { // it may still show
+		intent := *m.intents[c.Key]
+		intent.Looked = c.Doubt
+		m.inVain = append(m.inVain, intent)
 		m.settled = append(m.settled, ledger.Look{Key: c.Key, Due: c.Doubt.Add(m.settleTime())})
 		return nil
 	}

@@ -268,6 +268,9 @@ func (r *ready) before() (*ledger.Hold, error) {
 	if err == nil {
 		err = r.Store.Settle(r.flow.Flow, r.settled, nil)
 	}
+	if err == nil && len(r.inVain) > 0 {
+		err = r.Store.Begin(r.flow.Flow, r.inVain)
+	}
 	if err == nil && len(r.dropped) > 0 {
 		err = r.Store.Commit(r.flow.Flow, r.dropped)
 	}

@@ -38,6 +38,7 @@ type work struct {
 	logins    logins
 	settled   []ledger.Look    // looks to store when the plan was carried out
 	dropped   []ledger.Outcome // intents that nobody needs any more
+	inVain    []ledger.Intent  // intents of people who left, that were looked for in vain
 	conflicts []plan.Problem
 	parked    []plan.Problem
 	protected int
@@ -335,8 +336,11 @@ func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
 		change.Doubt = w.at
 	}
 	if next == diff.FindLeft {
-		if w.windowClosed(in) {
-			change.Doubt = time.Time{}
+		if looked := in.Intent.Looked; !looked.IsZero() {
+			change.Doubt = looked
+			if w.at.Sub(looked) >= w.settleTime() {
+				change.Doubt = time.Time{}
+			}
 		}
 		return w.findLeft.add(change)
 	}
@@ -347,13 +351,6 @@ func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
 		w.sought[in.Key] = true
 	}
 	return w.find.add(change)
-}
-
-// windowClosed tells whether an earlier run has looked for the account of a person who
-// left, and the window has closed since.
-func (w *work) windowClosed(in *diff.Input) bool {
-	look := w.looks[in.Key]
-	return look != nil && !look.Due.IsZero() && !look.Due.After(w.at) && w.at.Sub(in.Intent.At) >= w.settleTime()
 }
 
 func (w *work) settleTime() time.Duration {

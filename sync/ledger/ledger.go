@@ -83,7 +83,9 @@ type Intent struct {
 	ID     string // correlation id, sent as X-Request-Id
 	Run    string
 	At     time.Time
-	Tries  int
+	// Looked is when a later run first looked for what this may have made, in vain;
+	// zero: none did.
+	Looked time.Time
 	// Maybe holds the values that may have arrived: path to value, nil for a
 	// removal; the path "active" stands for the account's state. While there is no
 	// entry it is all that was sent.

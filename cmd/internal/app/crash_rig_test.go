@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -137,6 +138,21 @@ func (r *rig) round(people string) {
 	write(r.t, dir, "people.csv", people)
 }
 
+// inDoubt tells whether the state holds an intent.
+func (r *rig) inDoubt() bool {
+	r.t.Helper()
+	s, err := state.Open(filepath.Join(r.dir, "state"), state.Options{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	n := 0
+	err = s.EachIntent(ledger.Flow{Job: "staff", Target: "service"}, func(*ledger.Intent) error { n++; return nil })
+	if err := errors.Join(err, s.Close()); err != nil {
+		r.t.Fatal(err)
+	}
+	return n > 0
+}
+
 // committed gives the run that committed each entry of the state, by key.
 func (r *rig) committed() map[string]string {
 	r.t.Helper()
@@ -217,6 +233,12 @@ func (r *rig) settle() {
 		// 4: somebody was parked, or a conflict found, for the first time.
 		if o.code != 4 || tries == 3 {
 			r.t.Fatalf("run %d after the crash: exit %d\n%s%s%s", tries, o.code, o.out, o.err, r.requests())
+		}
+	}
+	if r.inDoubt() { // people who left are looked for until the window has closed
+		time.Sleep(r.window)
+		if o, _ := r.run(kill{at: never}, "sync"); o.code != 0 || r.inDoubt() {
+			r.t.Fatalf("after the window: exit %d, still in doubt\n%s%s%s", o.code, o.out, o.err, r.requests())
 		}
 	}
 	n := len(r.log)
