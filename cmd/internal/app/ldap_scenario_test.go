@@ -3,6 +3,9 @@ package app_test
 import (
 	"encoding/base64"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -385,4 +388,62 @@ func corporateRecycled(t testing.TB, c *corporate, p provider, dir string) {
 	}
 	wantAccounts(t, p.users(), c.accounts())
 	quiet(t, dir, p) // the conflict is not asked about again and again
+}
+
+// A file and a directory in one job: each says who of its own people has gone, and a
+// directory that is down takes nobody away, nor lets half a run begin.
+func TestUnionOfFileAndDirectory(t *testing.T) {
+	t.Parallel()
+	c, svc, dir := startCorporate(t, 60, false), startService(t), t.TempDir()
+	c.config(t, dir, svc.URL)
+	config, err := os.ReadFile(filepath.Join(dir, "config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "config.yaml", strings.NewReplacer(
+		"  corp:\n", "  ext: {csv: {users: {path: people.csv, key: id}}, max_shrink: 60%}\n  corp:\n",
+		"from: corp\n", "from: [corp, ext]\n    union: true\n",
+		"      map:\n", "      map:\n        userName: 'first(values(\"uid\"))'\n        nickName: mail\n",
+	).Replace(string(config)))
+	write(t, dir, "people.csv", "id,uid,mail\nE1,xavier,xavier@example.org\nE2,yvonne,yvonne@example.org\n")
+
+	// Whoever has two mails cannot be mapped by a plain variable, and waits; nobody else does.
+	r, seen := watch(t, dir, svc, 4)
+	if r.Done["create"] != 61 || len(seen.creates) != 61 || len(r.Parked) != 1 || r.Parked[0].Key != slapdtest.PersonUUID(13) ||
+		!strings.Contains(r.Parked[0].Why, "mail has 2 values; use values(…), first(…) or join(…)") {
+		t.Fatalf("first run: %+v", r)
+	}
+	quiet(t, dir, svc)
+	for _, what := range []string{"source corp: reached", "source ext: reached", "target service: reached"} {
+		if o := scimsync(t, dir, "check", "--connect").want(t, 0); !strings.Contains(o.out, what) {
+			t.Errorf("check --connect does not say %q: %s", what, o.out)
+		}
+	}
+
+	c.Stop()
+	write(t, dir, "people.csv", "id,uid,mail\nE1,xavier,xavier@example.org\n")
+	n := svc.last()
+	for range 2 {
+		if o := scimsync(t, dir, "sync").want(t, 1); !strings.Contains(o.err, "source corp: ") || !strings.Contains(o.err, "connection refused") {
+			t.Errorf("with the directory down: %s", o.err)
+		}
+	}
+	if got := svc.requests(n); len(got) > 0 {
+		t.Errorf("with the directory down: %d requests", len(got))
+	}
+	scimsync(t, dir, "check").want(t, 0)
+	scimsync(t, dir, "check", "--connect").want(t, 1)
+
+	c.Restart()
+	config, err = os.ReadFile(filepath.Join(dir, "config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "config.yaml", regexp.MustCompile(`ldap://[0-9.:]+`).ReplaceAllString(string(config), c.URL))
+	c.Modify(slapdtest.PersonDN(13), "mail", "one@example.org") // put right
+	r, seen = watch(t, dir, svc, 0)
+	if r.Done["create"] != 1 || r.Done["deactivate"] != 1 || len(seen.order) != 2 {
+		t.Errorf("afterwards: %+v, %v", r, seen.order)
+	}
+	quiet(t, dir, svc)
 }
