@@ -187,9 +187,19 @@ func (b builder) setActive(active bool) {
 func (in *Input) renames() bool {
 	old, want := in.Entry.Resource, in.Want.Resource
 	login := resource.Fold(want.Text("userName"))
-	maybe, doubted := in.maybe()["userName"].(string)
-	return resource.Fold(old.Text("userName")) != login || doubted && resource.Fold(maybe) != login ||
-		old.Text("externalId") != want.Text("externalId")
+	return resource.Fold(old.Text("userName")) != login || old.Text("externalId") != want.Text("externalId") ||
+		slices.ContainsFunc(Logins(in.maybe()), func(maybe string) bool { return maybe != login })
+}
+
+// Logins gives the logins, folded, that an account may hold after requests in doubt.
+func Logins(maybe map[string]any) []string {
+	var logins []string
+	for _, v := range resource.Candidates(maybe["userName"]) {
+		if login, _ := v.(string); login != "" {
+			logins = append(logins, resource.Fold(login))
+		}
+	}
+	return logins
 }
 
 // maybe gives what may stand at the target instead of what the entry says.

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"slices"
 	"sort"
 
 	"scimsync/sync/record"
@@ -10,19 +11,18 @@ import (
 type Rename struct {
 	Key      record.Key
 	Old, New string
-	// Maybe is the login that the account may hold instead of Old, because a request
-	// is in doubt; empty: there is none.
-	Maybe string
+	// Maybe are the logins that the account may hold instead of Old, because requests
+	// are in doubt.
+	Maybe []string
 }
 
 // Frees gives the logins that are free once the rename is done.
 func (r *Rename) Frees() []string {
 	var logins []string
-	if r.Old != r.New {
-		logins = append(logins, r.Old)
-	}
-	if r.Maybe != "" && r.Maybe != r.New && r.Maybe != r.Old {
-		logins = append(logins, r.Maybe)
+	for _, login := range append([]string{r.Old}, r.Maybe...) {
+		if login != r.New && !slices.Contains(logins, login) {
+			logins = append(logins, login)
+		}
 	}
 	return logins
 }

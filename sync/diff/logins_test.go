@@ -26,9 +26,9 @@ func TestOrder(t *testing.T) {
 		"circle of three beside a chain": {
 			[]Rename{r("3", "c", "a"), r("1", "a", "b"), r("2", "b", "c"), r("8", "x", "y"), r("9", "y", "z")},
 			map[string]Turn{"1": {Round: 3, Temporary: true}, "2": {Round: 2}, "3": {Round: 1}, "8": {Round: 1}, "9": {}}},
-		"back from a swap in doubt": {[]Rename{{key("1"), "tmp", "a", ""}, {key("2"), "b", "b", "a"}},
+		"back from a swap in doubt": {[]Rename{r("1", "tmp", "a"), {key("2"), "b", "b", []string{"a"}}},
 			map[string]Turn{"1": {Round: 1}, "2": {}}},
-		"behind a circle": {[]Rename{r("1", "x", "a"), {key("2"), "a", "b", "y"}, r("3", "b", "y")},
+		"behind a circle": {[]Rename{r("1", "x", "a"), {key("2"), "a", "b", []string{"z", "y"}}, r("3", "b", "y")},
 			map[string]Turn{"1": {Round: 1}, "2": {Round: 2, Temporary: true}, "3": {Round: 1}}},
 	} {
 		got := Order(c.renames)
@@ -46,7 +46,7 @@ func TestOrder(t *testing.T) {
 func TestOrderAlwaysFreesBeforeItTakes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 12).Draw(t, "people")
-		logins := make([]string, 2*n+4)
+		logins := make([]string, 3*n+4)
 		for i := range logins {
 			logins[i] = fmt.Sprintf("u%d", i)
 		}
@@ -56,7 +56,7 @@ func TestOrderAlwaysFreesBeforeItTakes(t *testing.T) {
 		for i := range n {
 			renames[i] = Rename{Key: key(fmt.Sprint(i)), Old: logins[i], New: wanted[i]}
 			if rapid.Bool().Draw(t, "doubt") {
-				renames[i].Maybe = logins[n+i]
+				renames[i].Maybe = []string{logins[n+i], logins[2*n+i]}
 			}
 			if rapid.Bool().Draw(t, "back") {
 				renames[i].New = logins[i]
@@ -67,8 +67,8 @@ func TestOrderAlwaysFreesBeforeItTakes(t *testing.T) {
 				}
 			}
 			held := renames[i].Old
-			if renames[i].Maybe != "" && rapid.Bool().Draw(t, "arrived") {
-				held = renames[i].Maybe
+			if renames[i].Maybe != nil && rapid.Bool().Draw(t, "arrived") {
+				held = rapid.SampledFrom(renames[i].Maybe).Draw(t, "held")
 			}
 			holds[held] = renames[i].Key
 		}
@@ -106,7 +106,7 @@ func TestOrderAlwaysFreesBeforeItTakes(t *testing.T) {
 }
 
 func giveUp(holds map[string]record.Key, r Rename) {
-	for _, login := range []string{r.Old, r.Maybe} {
+	for _, login := range append([]string{r.Old}, r.Maybe...) {
 		if holds[login] == r.Key {
 			delete(holds, login)
 		}

@@ -162,7 +162,7 @@ func (r *Resource) UnmarshalJSON(raw []byte) error {
 	}
 	r.Attrs = make([]Attr, 0, len(values))
 	for path, v := range values {
-		if v.any == nil {
+		if _, doubted := v.any.(Either); v.any == nil || doubted {
 			return fmt.Errorf("decode resource: %s has no value", path)
 		}
 		r.Attrs = append(r.Attrs, Attr{path, v.any})
@@ -218,7 +218,11 @@ func (v *value) UnmarshalJSON(raw []byte) error {
 	case 'n':
 		v.any = nil
 	case '{':
-		return fmt.Errorf("%s is not a value of a resource", raw)
+		either, ok := readEither(raw)
+		if !ok {
+			return fmt.Errorf("%s is not a value of a resource", raw)
+		}
+		v.any = either
 	default:
 		v.any = json.Number(raw)
 	}

@@ -57,32 +57,27 @@ func willBePrimary(group []*cell) bool {
 
 // element changes the one element that a filter selects.
 func (m *multi) element(group []*cell) {
-	old, maybe, want := Element{}, Element{}, wanted(group)
+	want := wanted(group)
 	for _, x := range group {
-		set(old, x.at.Sub, x.old)
-		set(maybe, x.at.Sub, x.maybe)
 		if x.at.Sub == "value" && x.want == nil && x.managed {
 			want = nil // what is left of an element without its value is nothing
 		}
 	}
 	at := group[0].at
-	sure := len(old) > 0 && len(maybe) > 0
+	there, sure := states(group)
 	switch {
+	case len(there) == 0 && len(want) > 0:
+		m.added = append(m.added, build(at, want))
+	case len(there) == 0:
 	case len(want) == 0:
-		if sure && old["value"] != maybe["value"] {
-			m.remove(at.Filter, Element{})
-		} else if len(old)+len(maybe) > 0 {
-			m.remove(at.Filter, first(old, maybe))
-		}
+		m.remove(at.Filter, agreed(there))
 	case sure:
 		for _, x := range group {
 			m.part(x.path, x)
 		}
-	case len(old)+len(maybe) == 0:
-		m.added = append(m.added, build(at, want))
 	default: // it may be there or not; to add one that is there changes nothing
-		if ghost := first(old, maybe); !sameElement(ghost, want) {
-			m.remove(at.Filter, ghost)
+		if len(there) > 1 || !sameElement(there[0], want) {
+			m.remove(at.Filter, agreed(there))
 		}
 		m.added = append(m.added, build(at, want))
 	}
@@ -91,6 +86,45 @@ func (m *multi) element(group []*cell) {
 			m.note(x)
 		}
 	}
+}
+
+// states gives what one element may be like if the target holds it, and whether it is
+// sure to. After several requests in doubt it is not known which values go together:
+// then there is a state for each value, and sure is an element with a part that is
+// there in any case.
+func states(group []*cell) (there []Element, sure bool) {
+	old, maybe := Element{}, Element{}
+	for _, x := range group {
+		set(old, x.at.Sub, x.old)
+		if either, several := x.maybe.(Either); several {
+			sure = sure || x.old != nil && !slices.Contains(either, nil)
+			for _, v := range either {
+				there = append(there, Element{})
+				set(there[len(there)-1], x.at.Sub, v)
+			}
+			continue
+		}
+		sure = sure || x.old != nil && x.maybe != nil
+		set(maybe, x.at.Sub, x.maybe)
+	}
+	if len(there) == 0 {
+		sure = len(old) > 0 && len(maybe) > 0
+	}
+	there = slices.DeleteFunc(append(there, old, maybe), func(e Element) bool { return len(e) == 0 })
+	if len(there) == 2 && sameElement(there[0], there[1]) {
+		there = there[:1]
+	}
+	return there, sure
+}
+
+// agreed gives the value that all the elements have, if they have one and the same.
+func agreed(all []Element) Element {
+	for _, e := range all {
+		if e["value"] != all[0]["value"] {
+			return Element{}
+		}
+	}
+	return all[0]
 }
 
 // wanted gives the sub-attributes that one element is to have.
@@ -106,13 +140,6 @@ func set(e Element, sub string, v any) {
 	if v != nil {
 		e[sub] = v
 	}
-}
-
-func first(a, b Element) Element {
-	if len(a) > 0 {
-		return a
-	}
-	return b
 }
 
 // build makes the element that a filter describes.
@@ -153,42 +180,58 @@ func (m *multi) list(x *cell, def *Definition) {
 		return
 	}
 	m.note(x)
-	old, _ := x.old.([]Element)
-	maybe, _ := x.maybe.([]Element)
-	want, _ := x.want.([]Element)
-	found, ids := def.byIdentity(old, maybe, want)
+	lists := [][]Element{asList(x.want), asList(x.old)}
+	for _, maybe := range Candidates(x.maybe) {
+		lists = append(lists, asList(maybe))
+	}
+	found, ids := def.byIdentity(lists...)
 	for _, id := range ids {
-		o, inOld := found[0][id]
-		g, inMaybe := found[1][id]
-		w, wanted := found[2][id]
-		ghost := first(o, g)
+		w, wanted := found[0][id]
+		var there []Element
+		for _, state := range found[1:] {
+			if e, has := state[id]; has {
+				there = append(there, e)
+			}
+		}
 		switch {
 		case !wanted:
-			m.remove(identityFilter(ghost), Element{})
-		case inOld && inMaybe:
-			m.parts(o, g, w)
+			m.remove(identityFilter(there[0]), Element{})
+		case len(there) == len(found)-1:
+			m.parts(there, w)
 		default:
-			if (inOld || inMaybe) && !sameElement(ghost, w) {
-				m.remove(identityFilter(ghost), Element{})
+			if slices.ContainsFunc(there, func(e Element) bool { return !sameElement(e, w) }) {
+				m.remove(identityFilter(there[0]), Element{})
 			}
 			m.added = append(m.added, w)
 		}
 	}
 }
 
-// parts changes the sub-attributes of one element of a list.
-func (m *multi) parts(old, maybe, want Element) {
-	at := Path{Filter: identityFilter(old)}
+func asList(v any) []Element {
+	list, _ := v.([]Element)
+	return list
+}
+
+// parts changes the sub-attributes of one element of a list, which the target holds in
+// one of some states: as known first.
+func (m *multi) parts(states []Element, want Element) {
+	at := Path{Filter: identityFilter(states[0])}
 	names := map[string]bool{}
-	for _, e := range []Element{old, maybe, want} {
+	for _, e := range append(slices.Clone(states), want) {
 		for name := range e {
 			names[name] = true
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		x := cell{old: old[name], maybe: maybe[name], want: want[name], at: Path{Sub: name}}
-		if name == "primary" {
-			x.old, x.maybe, x.want = noFalse(x.old), noFalse(x.maybe), noFalse(x.want)
+		plain := func(v any) any {
+			if name == "primary" {
+				return noFalse(v)
+			}
+			return v
+		}
+		x := cell{old: plain(states[0][name]), maybe: plain(states[1][name]), want: plain(want[name]), at: Path{Sub: name}}
+		for _, e := range states[2:] {
+			x.maybe = Or(x.maybe, plain(e[name]))
 		}
 		m.part(m.attr+at.Head()+"."+name, &x)
 	}

@@ -23,7 +23,7 @@ import (
 // attributes never go. primary:false is never sent: a new primary clears the old.
 //
 // maybe holds values that may or may not have reached the target: path to value,
-// nil for a removal. There the operation makes the wanted value true whatever the
+// nil for a removal, Either for several. There the operation makes the wanted value true whatever the
 // target holds, also when it equals old. Its key "active" is not looked at.
 func Ops(old Resource, want Wanted, shape Shape, maybe map[string]any) Edit {
 	if len(maybe) == 0 && Equal(old, want.Resource) {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // values reads the short form of the tables below.
@@ -107,6 +109,17 @@ func TestOpsTable(t *testing.T) {
 		{name: "an element that may be there, not wanted", maybe: workValue + `: "a"`, ops: `remove emails[type eq "work" and value eq "a"]`},
 		{name: "an element that may have another value", old: workValue + `: "a"`, want: workValue + `: "a"`, maybe: workValue + `: "b"`, ops: `replace emails[type eq "work"].value "a"`},
 		{name: "an element that has one of two values, not wanted", old: workValue + `: "a"`, maybe: workValue + `: "b"`, ops: `remove emails[type eq "work"]`},
+		{name: "one of two values, or the known one", old: `"title": "a"`, want: `"title": "a"`, maybe: `"title": {"either": ["b", null]}`, ops: `replace title "a"`},
+		{name: "an element with one of three values", old: workValue + `: "a"`, want: workValue + `: "a"`, maybe: workValue + `: {"either": ["b", "c"]}`,
+			ops: `replace emails[type eq "work"].value "a"`},
+		{name: "an element that may be gone or another", old: workValue + `: "a"`, want: workValue + `: "c"`, maybe: workValue + `: {"either": ["b", null]}`,
+			ops: "remove emails[type eq \"work\"]\nadd emails [{\"type\":\"work\",\"value\":\"c\"}]"},
+		{name: "an element that may be this or that, not wanted", maybe: workValue + `: {"either": ["a", "b"]}`, ops: `remove emails[type eq "work"]`},
+		{name: "a list that is one of three", old: `"roles": [{"value": "a"}]`, want: `"roles": [{"value": "a"}, {"value": "d"}]`,
+			maybe: `"roles": {"either": [[{"value": "a"}, {"value": "b"}], [{"value": "c"}]]}`,
+			ops:   "remove roles[value eq \"b\"]\nremove roles[value eq \"c\"]\nadd roles [{\"value\":\"a\"},{\"value\":\"d\"}]"},
+		{name: "a part that is one of three", old: `"roles": [{"value": "a", "display": "x"}]`, want: `"roles": [{"value": "a", "display": "x"}]`,
+			maybe: `"roles": {"either": [[{"value": "a", "display": "x"}], [{"value": "a"}]]}`, ops: `replace roles[value eq "a"].display "x"`},
 		{name: "an element that may be gone", old: workValue + `: "a"`, want: workValue + `: "a"`, maybe: workValue + `: null`, ops: `add emails [{"type":"work","value":"a"}]`},
 	} {
 		old, want, maybe := New(values(t, c.old)), values(t, c.want), values(t, c.maybe)
@@ -213,5 +226,40 @@ func TestAdoptionTable(t *testing.T) {
 	}
 	if got := opsText(t, Overwrite(have, w, nil, shape)); got != `replace roles [{"value":"a"}]` {
 		t.Error(got)
+	}
+}
+
+func TestEither(t *testing.T) {
+	roles := []Element{{"value": "a"}}
+	for _, c := range []struct{ a, b, want any }{
+		{"a", "a", "a"},
+		{nil, nil, nil},
+		{roles, []Element{{"value": "a"}}, roles},
+		{"a", nil, Either{"a", nil}},
+		{Either{"a", nil}, "b", Either{"a", nil, "b"}},
+		{"b", Either{"a", "b"}, Either{"b", "a"}},
+		{true, roles, Either{true, roles}},
+	} {
+		got := Or(c.a, c.b)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%v or %v: %s", c.a, c.b, diff)
+		}
+		raw, err := json.Marshal(map[string]any{"x": got})
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := DecodeValues(raw)
+		if diff := cmp.Diff(map[string]any{"x": got}, back); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", raw, err, diff)
+		}
+	}
+	for _, raw := range []string{`{"x": {}}`, `{"x": {"either": ["a"]}}`, `{"x": {"either": [{"either": ["a", "b"]}, "c"]}}`, `{"x": {"either": 3}}`} {
+		if _, err := DecodeValues([]byte(raw)); err == nil {
+			t.Errorf("%s is taken", raw)
+		}
+	}
+	var r Resource
+	if json.Unmarshal([]byte(`{"x": {"either": ["a", "b"]}}`), &r) == nil {
+		t.Error("a resource is not in doubt")
 	}
 }

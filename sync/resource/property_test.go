@@ -2,6 +2,7 @@ package resource
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -225,6 +226,47 @@ func TestOpsAreRightWhateverArrived(t *testing.T) {
 			}
 			mustEqual(t, name, flat(s.body), want)
 			checkForeign(t, s.body)
+		}
+	})
+}
+
+// After two crashes nobody knows which of two PATCHes arrived.
+func TestOpsAreRightAfterTwoCrashes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		old, one, two, want := generate(t, "old"), generate(t, "one"), generate(t, "two"), generate(t, "want")
+		switch rapid.IntRange(0, 3).Draw(t, "again") {
+		case 0:
+			two = old
+		case 1:
+			want = old
+		case 2:
+			want = one
+		}
+		maybe := map[string]any{}
+		states := []Resource{old}
+		for _, next := range []Resource{one, two} {
+			sent := Ops(old, Wanted{Resource: next, Managed: managed}, RFC7643(), maybe)
+			now := map[string]any{}
+			for path := range sent.Before {
+				now[path] = nil
+			}
+			maps.Copy(now, sent.After)
+			for path, v := range maybe {
+				if w, again := now[path]; again {
+					v = Or(v, w)
+				}
+				now[path] = v
+			}
+			maybe, states = now, append(states, next)
+		}
+		edit := Ops(old, Wanted{Resource: want, Managed: managed}, RFC7643(), maybe)
+		for i, holds := range states {
+			s := newServer(t, viaJSON(t, holds))
+			s.lenient = true
+			if err := s.patch(edit.Ops); err != nil {
+				t.Fatalf("%d arrived: %v", i, err)
+			}
+			mustEqual(t, fmt.Sprint(i, " arrived"), flat(s.body), want)
 		}
 	})
 }
