@@ -421,3 +421,61 @@ func TestStoppedWhileHeld(t *testing.T) {
 	scimsync(t, dir, "approve", "staff", "--yes").want(t, 0)
 	wantIDs(t, "inactive", svc.inactive(), gone)
 }
+
+// Invariant I12: another anchor or login for everybody is held.
+func TestChangedAnchorIsHeld(t *testing.T) {
+	t.Parallel()
+	svc, dir, _ := hundred(t, guarded)
+	mark := svc.last()
+	for _, c := range []struct{ old, new, limit string }{
+		{"userName: login", "userName: login\n        externalId: login", "rename.count"},
+		{"userName: login", `userName: '"x" + login'`, "rename.count"},
+		{`active: 'status != "off"'`, `active: 'status == "yes"'`, "deactivate.count"},
+		{`'emails[type eq "work"].value': mail`, `'emails[type eq "work"].value': '"x" + default(mail, "")'`, "update.percent"},
+	} {
+		write(t, dir, "config.yaml", strings.Replace(csvConfig(svc.URL, guarded), c.old, c.new, 1))
+		r := synced(t, dir, 3)
+		found := false
+		for _, l := range r.Hold.Limits {
+			found = found || l.Limit == c.limit
+		}
+		if !found || r.Hold.Held != 100 || r.Calls != 0 {
+			t.Errorf("%s: %+v", c.new, r)
+		}
+	}
+	if list := svc.requests(mark); len(list) != 0 {
+		t.Fatalf("%d requests", len(list))
+	}
+	write(t, dir, "config.yaml", csvConfig(svc.URL, guarded))
+	quiet(t, dir, svc)
+}
+
+// A yes to a part of the first run does not release the rest of it.
+func TestApprovePartOfTheFirstRun(t *testing.T) {
+	t.Parallel()
+	svc, dir, people := startService(t), t.TempDir(), roster(30)
+	write(t, dir, "config.yaml", csvConfig(svc.URL, ""))
+	writeStaff(t, dir, people, staffColumns, false)
+	synced(t, dir, 3)
+	scimsync(t, dir, "approve", "staff", "--yes", "--only", "000003,user4@example.org").want(t, 3)
+	if users := svc.users(); len(users) != 2 || users["000003"] == nil || users["000004"] == nil {
+		t.Fatalf("released: %v", users)
+	}
+	mark := svc.last()
+	if r := synced(t, dir, 3); r.Hold == nil || r.Hold.Held != 28 || r.Calls != 0 {
+		t.Fatalf("the rest: %+v", r)
+	}
+	people["000050"] = staffer{"id": "000050", "login": "new", "given": "New", "family": "Person", "status": "on"}
+	writeStaff(t, dir, people, staffColumns, false)
+	if r := synced(t, dir, 3); r.Hold == nil || r.Hold.Held != 29 || len(svc.writes(mark)) != 0 {
+		t.Fatalf("with one more: %+v", r)
+	}
+	scimsync(t, dir, "approve", "staff", "--yes").want(t, 0).says(t, "create 29")
+	quiet(t, dir, svc)
+	delete(people, "000003")
+	people["000051"] = staffer{"id": "000051", "login": "newer", "given": "New", "family": "Person", "status": "on"}
+	writeStaff(t, dir, people, staffColumns, false)
+	if r := synced(t, dir, 0); r.Done["deactivate"] != 1 || r.Done["create"] != 1 {
+		t.Fatalf("after first contact: %+v", r)
+	}
+}

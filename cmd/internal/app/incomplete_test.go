@@ -383,7 +383,7 @@ func TestChangedDirectoryStops(t *testing.T) {
 	write(t, dir, "config.yaml", strings.Replace(config, `(objectClass=inetOrgPerson)`, `(&(objectClass=inetOrgPerson)(!(departmentNumber=D0*)))`, 1))
 	scimsync(t, dir, "approve", "staff", "--yes").want(t, 0).says(t, "accepted")
 	scimsync(t, dir, "sync").want(t, 1).says(t, "shrank by 50%")
-	scimsync(t, dir, "sync", "--accept-shrink").want(t, 3).says(t, "deactivate.percent: 20 of 40")
+	scimsync(t, dir, "sync", "--accept-shrink").want(t, 3).says(t, "deactivate.percent: 20 deactivations of 40 live accounts")
 	if list := svc.requests(mark); len(list) != 0 {
 		t.Errorf("%d requests", len(list))
 	}

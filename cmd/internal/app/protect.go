@@ -22,7 +22,7 @@ type protected struct {
 func newProtected(cfg config.Protect) (protected, error) {
 	p := protected{ids: map[string]bool{}}
 	for _, glob := range cfg.UserNames {
-		p.logins = append(p.logins, resource.Fold(glob))
+		p.logins = append(p.logins, loginGlob(glob))
 	}
 	for _, id := range cfg.IDs {
 		p.ids[id] = true
@@ -48,17 +48,39 @@ func newProtected(cfg config.Protect) (protected, error) {
 		if _, err := path.Match(line, ""); err != nil {
 			return p, fmt.Errorf("%s:%d: %q is no pattern: %w", cfg.File, n, line, err)
 		}
-		p.logins = append(p.logins, resource.Fold(line))
+		p.logins = append(p.logins, loginGlob(line))
 	}
 	return p, lines.Err()
 }
+
+// loginGlob makes a pattern for path.Match of what was written for a login. A
+// backslash is one, as in DOMAIN\name, unless it stands before a character that is
+// special; and a slash is like any other character, for a login is no path.
+func loginGlob(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		b.WriteByte(text[i])
+		switch {
+		case text[i] != '\\':
+		case i+1 < len(text) && strings.IndexByte(`*?[\`, text[i+1]) >= 0:
+			i++
+			b.WriteByte(text[i])
+		default:
+			b.WriteByte('\\')
+		}
+	}
+	return noPath(resource.Fold(b.String()))
+}
+
+// noPath takes the meaning from slashes that path.Match would give them.
+func noPath(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
 
 // Protects implements engine.Protect.
 func (p protected) Protects(userName, id string) bool {
 	if id != "" && p.ids[id] {
 		return true
 	}
-	login := resource.Fold(userName)
+	login := noPath(resource.Fold(userName))
 	for _, glob := range p.logins {
 		if ok, _ := path.Match(glob, login); ok { // the pattern was checked when it was read
 			return true
