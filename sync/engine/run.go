@@ -83,12 +83,12 @@ func (e *Engine) Plan(ctx context.Context, job Job, how How) (plans []*plan.Plan
 		return nil, done, err
 	}
 	for _, flow := range job.Flows {
-		w, err := e.newWork(job, flow, how)
+		w, err := e.peopleOf(job, flow, how)
 		if err != nil {
-			return nil, done, err
+			return nil, done, fmt.Errorf("%s: %w", flow.Flow, err)
 		}
 		works = append(works, w)
-		p, err := w.full(ctx, job)
+		p, err := w.complete(ctx, job)
 		if err != nil {
 			return nil, done, fmt.Errorf("%s: %w", flow.Flow, err)
 		}
@@ -130,12 +130,17 @@ type ready struct {
 	first apply.Report // what the run sent before this plan was made
 }
 
-// full makes the whole plan.
-func (w *work) full(ctx context.Context, job Job) (*ready, error) {
-	if err := w.people(job); err != nil {
+// peopleOf starts a plan: everybody is looked at, and nobody is looked up yet.
+func (e *Engine) peopleOf(job Job, flow Flow, how How) (*work, error) {
+	w, err := e.newWork(job, flow, how)
+	if err != nil {
 		return nil, err
 	}
-	return w.complete(ctx, job)
+	if err := w.people(job); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
 }
 
 // complete finds the accounts that are to be found, and judges.
@@ -163,19 +168,28 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 			out.Err = nil // it was told to end
 		}
 	}()
-	var first apply.Report
-	if how.Approve == nil && how.Expect == "" && how.Only == nil {
-		if first, err = e.leaversFirst(ctx, job, flow, how, turn); err != nil || first.Stopped != nil {
-			return Outcome{Applied: first, Err: err}
-		}
-		turn.reached(finding)
-	}
-	w, err := e.newWork(job, flow, how)
+	w, err := e.peopleOf(job, flow, how)
 	if err != nil {
 		return Outcome{Err: err}
 	}
-	defer w.close()
-	r, err := w.full(ctx, job)
+	defer func() { w.close() }()
+	var first apply.Report
+	if how.Approve == nil && how.Expect == "" && how.Only == nil {
+		sent := false
+		if first, sent, err = w.leaversFirst(ctx, turn); err != nil || first.Stopped != nil {
+			return Outcome{Applied: first, Err: err}
+		}
+		turn.reached(finding)
+		if sent { // what was planned before is not what is left
+			rest, err := e.peopleOf(job, flow, how)
+			if err != nil {
+				return Outcome{Applied: first, Err: err}
+			}
+			w.close()
+			w = rest
+		}
+	}
+	r, err := w.complete(ctx, job)
 	if err != nil {
 		return Outcome{Applied: first, Err: err}
 	}
@@ -186,22 +200,15 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 }
 
 // leaversFirst sends the deactivations that may go before anything is looked up at
-// the target: finding the accounts of newcomers may take long.
-func (e *Engine) leaversFirst(ctx context.Context, job Job, flow Flow, how How, turn *turn) (apply.Report, error) {
-	w, err := e.newWork(job, flow, how)
-	if err != nil {
-		return apply.Report{}, err
-	}
-	defer w.close()
-	if err := w.people(job); err != nil {
-		return apply.Report{}, err
-	}
+// the target: finding the accounts of newcomers may take long. sent tells whether
+// there was any.
+func (w *work) leaversFirst(ctx context.Context, turn *turn) (report apply.Report, sent bool, err error) {
 	if w.find.len()+w.findLeft.len() == 0 {
-		return apply.Report{}, nil
+		return report, false, nil
 	}
 	j, err := w.judge()
 	if err != nil {
-		return apply.Report{}, err
+		return report, false, err
 	}
 	leavers := func(fn func(*plan.Change) error) error {
 		return j.free(func(c *plan.Change) error {
@@ -211,12 +218,12 @@ func (e *Engine) leaversFirst(ctx context.Context, job Job, flow Flow, how How, 
 			return fn(c)
 		})
 	}
-	any := false
-	if err := leavers(func(*plan.Change) error { any = true; return nil }); err != nil || !any {
-		return apply.Report{}, err
+	if err := leavers(func(*plan.Change) error { sent = true; return nil }); err != nil || !sent {
+		return report, false, err
 	}
 	r := &ready{judged: j, Plan: &plan.Plan{Summary: map[plan.Action]int{}}}
-	return r.send(ctx, turn, leavers)
+	report, err = r.send(ctx, turn, leavers)
+	return report, true, err
 }
 
 // carry sends what may be sent and stores what is left.

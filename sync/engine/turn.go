@@ -90,14 +90,11 @@ func (e *Engine) takeTurn(ctx context.Context, job Job, flow Flow, how How) (con
 // firstPhase is the earliest phase in which something may be sent to an account that
 // is known; nobody is looked up for it.
 func (e *Engine) firstPhase(job Job, flow Flow, how How) (int, error) {
-	w, err := e.newWork(job, flow, how)
+	w, err := e.peopleOf(job, flow, how)
 	if err != nil {
 		return 0, err
 	}
 	defer w.close()
-	if err := w.people(job); err != nil {
-		return 0, err
-	}
 	j, err := w.judge()
 	if err != nil {
 		return 0, err
