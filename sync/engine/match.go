@@ -44,6 +44,10 @@ func (w *work) match(ctx context.Context) error {
 		return err
 	}
 	w.unclaimed = finder.unclaimed()
+	if names := w.flow.Target.Unasked(); len(names) > 0 {
+		w.notes = append(w.notes, fmt.Sprintf("%s refused to look people up by %s, so an account that could only be found by that was not found",
+			w.flow.Flow.Target, strings.Join(names, " and ")))
+	}
 	return m.adopts.each(func(_ int, c *plan.Change) error {
 		if m.claims[c.RemoteID] > 1 {
 			return m.conflictFor(c, severalFit(c.RemoteID))

@@ -69,4 +69,7 @@ type Matcher interface {
 	List(ctx context.Context, emit func(plan.Found) error) (complete bool, err error)
 	// Count is the number of accounts, and of requests a complete listing takes.
 	Count(ctx context.Context) (accounts, requests int, err error)
+	// Unasked names the match attributes by which the target refused, so far, to look
+	// somebody up: nobody was found by them, though somebody may be there.
+	Unasked() []string
 }

@@ -37,6 +37,7 @@ func (t *Target) Find(ctx context.Context, want resource.Resource) ([]plan.Found
 		hits, err := t.ask(ctx, k)
 		if e := unfilterable(err); e != nil {
 			// A value out of the ordinary may be what was refused: then others may be asked.
+			t.refusesToFind(by)
 			if k.plain && (e.is("invalidFilter") || e.Status == http.StatusNotImplemented) {
 				t.dontAsk(by)
 			}
@@ -111,6 +112,28 @@ func unfilterable(err error) *Error {
 		return e
 	}
 	return nil
+}
+
+// Unasked names the match attributes by which the target refused to look somebody up.
+func (t *Target) Unasked() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var names []string
+	for _, by := range t.match {
+		if _, refused := t.unasked[by]; refused {
+			names = append(names, by)
+		}
+	}
+	return names
+}
+
+// refusesToFind notes that one lookup by an attribute was refused.
+func (t *Target) refusesToFind(by string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.unasked[by] {
+		t.unasked[by] = false
+	}
 }
 
 func (t *Target) isUnasked(by string) bool {

@@ -187,9 +187,15 @@ func TestRefusedFilter(t *testing.T) {
 		scimError(501, ""),
 	)
 	target := serve(t, server, func(o *scim.Options) { o.Match = []string{"externalId", "userName"} })
+	if names := target.Unasked(); len(names) != 0 {
+		t.Errorf("before anything was asked: %v", names)
+	}
 	for _, id := range []string{`quo"te`, "1", "2"} {
 		if found, err := target.Find(t.Context(), wanted("externalId", id, "userName", "x")); err != nil || len(found) != 0 {
 			t.Errorf("%s: found %v, error %v", id, found, err)
+		}
+		if names := target.Unasked(); len(names) != 1 || names[0] != "externalId" {
+			t.Errorf("%s: unasked %v", id, names)
 		}
 	}
 	_, err := target.Find(t.Context(), wanted("externalId", "3", "userName", "x"))

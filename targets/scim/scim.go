@@ -81,7 +81,7 @@ type Target struct {
 
 	mu        sync.Mutex
 	plainJSON bool            // the target refuses application/scim+json
-	unasked   map[string]bool // match attributes whose filter the target refuses
+	unasked   map[string]bool // match attributes whose filter the target refused; true: it always will
 	pageSize  int             // how many accounts are asked for at a time
 	first     *page           // the page Count read, for the List that follows
 	firstAt   time.Time

@@ -38,8 +38,8 @@ func newTransport(o Options) (http.RoundTripper, error) {
 		MaxIdleConnsPerHost: n,
 		MaxIdleConns:        n,
 		// Servers close idle connections after a while, and a write that meets such a
-		// close is in doubt: give them up first.
-		IdleConnTimeout:        30 * time.Second,
+		// close is in doubt: give them up first. Node's default, 5 s, is the shortest around.
+		IdleConnTimeout:        4 * time.Second,
 		MaxResponseHeaderBytes: 1 << 20,
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},

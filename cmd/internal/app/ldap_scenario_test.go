@@ -197,11 +197,22 @@ func TestTenThousandFromLDAP(tt *testing.T) {
 func TestPeopleFromLDAPToScimmy(tt *testing.T) {
 	tt.Parallel()
 	t := shipped{tt}
-	corporateStory(t, startCorporate(t, 2_000, true), &foreign{Server: scimtest.Start(t)})
+	c, p := startCorporate(t, 2_000, true), &foreign{Server: scimtest.Start(t)}
+	dir := corporateStory(t, c, p)
+
+	// scimmy cannot filter by mail while some account has none: that is said, and who is
+	// looked up is found by the rest, or created.
+	c.Add("uid=last,"+slapdtest.People, "objectClass", "inetOrgPerson", "uid", "last", "cn", "Last", "sn", "Last", "mail", "last@example.org")
+	const note = "note: service refused to look people up by email, so an account that could only be found by that was not found"
+	if o := scimsync(t, dir, "sync").want(t, 0); !strings.Contains(o.out, "create 1; 1 call") || !strings.Contains(o.out, note) {
+		t.Errorf("a lookup that was refused: %s", o.out)
+	}
 }
 
-func corporateStory(t testing.TB, c *corporate, p provider) {
-	dir, n := t.TempDir(), len(c.entries)
+func corporateStory(t testing.TB, c *corporate, p provider) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	n := len(c.entries)
 	c.config(t, dir, p.address())
 	r, seen := watch(t, dir, p, 0)
 	if r.Done["create"] != n || len(seen.creates) != n || len(seen.patches) != 0 || seen.lookups > 110 {
@@ -215,6 +226,7 @@ func corporateStory(t testing.TB, c *corporate, p provider) {
 	corporateChanges(t, c, p, dir, before)
 	corporateReturns(t, c, p, dir, before)
 	corporateRecycled(t, c, p, dir)
+	return dir
 }
 
 // corporateMoves moves people below the base: their accounts stay theirs.

@@ -23,6 +23,7 @@ type result struct {
 	Parked    []plan.Problem      `json:"parked"`
 	Conflicts []plan.Problem      `json:"conflicts"`
 	Protected int                 `json:"protected,omitempty"`
+	Notes     []string            `json:"notes,omitempty"`
 	Held      int                 `json:"held,omitempty"`
 	Hold      *holdResult         `json:"hold,omitempty"`
 	Error     string              `json:"error,omitempty"`
@@ -44,7 +45,7 @@ func resultOf(o engine.Outcome) result {
 	if o.Plan != nil {
 		r.Parked = append(r.Parked, others(o.Plan.Parked, o.Applied.Parked)...)
 		r.Conflicts = append(r.Conflicts, o.Plan.Conflicts...)
-		r.Protected, r.Held = o.Plan.Protected, o.Plan.Held
+		r.Protected, r.Held, r.Notes = o.Plan.Protected, o.Plan.Held, o.Plan.Notes
 	}
 	if o.Hold != nil {
 		r.Held = 0 // said below
@@ -100,6 +101,9 @@ func (s *session) writeOutcome(o engine.Outcome) error {
 	s.writeProblems("parked", r.Parked)
 	if r.Protected > 0 {
 		fmt.Fprintf(s.Out, "  protected: %s left alone\n", count(r.Protected, "account"))
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(s.Out, "  note: %s\n", plan.Safe(note))
 	}
 	switch {
 	case o.Hold != nil:

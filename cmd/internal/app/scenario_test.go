@@ -69,7 +69,9 @@ func watch(t testing.TB, dir string, p provider, code int, args ...string) (resu
 			t.Errorf("unexpected %s %s", req.Method, req.Path)
 		}
 	}
-	if n := len(seen.order); n != r.Calls && code == 0 {
+	// scimmy may close an idle connection under a request, which it then never saw.
+	_, exact := p.(*service)
+	if n := len(seen.order); code == 0 && (n > r.Calls || n != r.Calls && exact) {
 		t.Errorf("sync says %d calls, the service counted %d", r.Calls, n)
 	}
 	return r, seen
