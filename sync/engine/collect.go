@@ -67,6 +67,8 @@ type collector struct {
 
 	// Of the reading goroutine.
 	sums   record.Summer
+	filled []int // values seen, by position in Names
+	read   int
 	batch  *batch
 	spare  chan *batch
 	full   chan *batch
@@ -74,13 +76,11 @@ type collector struct {
 	done   chan struct{}
 
 	// Of the comparing goroutine, until finish.
-	seen   []ledger.Seen
-	marks  *marks
-	fresh  map[uint64]struct{} // hashes of ids that the mirror does not know yet
-	filled []int               // values seen, by position in Names; of the reading goroutine
-	read   int                 // likewise
-	added  uint32
-	gone   int
+	seen  []ledger.Seen
+	marks *marks
+	fresh map[uint64]struct{} // hashes of ids that the mirror does not know yet
+	added uint32
+	gone  int
 	// changed holds the rows that are new or different.
 	changed *rows
 }

@@ -16,7 +16,7 @@ type Row struct {
 	Ordinal uint32 // the row's number for marking; given once, never reused
 	Seq     uint64 // rises with each change of any row of the source
 	Sum     record.Sum
-	Absent  uint32 // in how many complete reads in a row the key was missing
+	Absent  uint32 // above 0: the last complete read did not list the key
 	DN      string
 	Line    int
 	Enabled record.Tri

@@ -51,7 +51,7 @@ type Spec struct {
 	Until   *Instant
 	Lines   []Line
 	Shape   resource.Shape
-	Schema  record.Schema // of the source, or of all joined ones
+	Schema  record.Schema // of the source
 	Source  string        // the source's name, for messages
 }
 

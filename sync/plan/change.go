@@ -85,8 +85,8 @@ type Change struct {
 	// Left tells, for a deactivate, that the person left the source or the scope;
 	// otherwise the account is only suspended.
 	Left bool
-	// Mine tells, for an adopt, that the account is known to be this person's: it
-	// carries the anchor, or an intent of ours made it.
+	// Mine tells, for an adopt, that it does not count against the guard's limit: the
+	// account carries the person's anchor, or the job adopts without asking.
 	Mine bool
 	// Rename tells that the login or the anchor changes.
 	Rename bool
