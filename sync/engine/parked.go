@@ -28,7 +28,7 @@ func (w *work) waiting() {
 func (w *work) waits(change *plan.Change) bool {
 	look := w.looks[change.Key]
 	if look == nil || look.Parked == nil || !look.Parked.At.After(w.at) || look.Parked.Digest != change.Digest() || w.how.Only[change.Key] ||
-		w.base.Contact == ledger.ContactNone {
+		w.untouched() {
 		return false
 	}
 	if !look.Due.Equal(change.Due) { // the same change, but time has something else in store
@@ -36,6 +36,12 @@ func (w *work) waits(change *plan.Change) bool {
 	}
 	w.stillParked(change.Key, change.Name, look.Parked)
 	return true
+}
+
+// untouched tells of a flow whose first run waits for a yes: nothing was sent yet, and
+// every run shows the whole picture, whoever waits.
+func (w *work) untouched() bool {
+	return w.base.Contact == ledger.ContactNone && !w.flow.Guard.FirstRunGoes
 }
 
 // park lets a person wait who cannot be planned, and keeps everything of theirs.

@@ -36,7 +36,7 @@ type work struct {
 	findLeft  *changes // the same for people who have left while a create was in doubt
 	renames   []*plan.Change
 	logins    logins
-	settled   []ledger.Look    // looks to store when the plan was carried out
+	settled   []ledger.Look    // looks to store before the first request
 	dropped   []ledger.Outcome // intents that nobody needs any more
 	inVain    []ledger.Intent  // intents of people who left, that were looked for in vain
 	conflicts []plan.Problem
@@ -120,8 +120,7 @@ func (w *work) remember() error {
 	err := w.Store.EachLook(w.flow.Flow, func(look *ledger.Look) error {
 		if look.Parked != nil || look.Wants(w.at) {
 			kept := *look
-			// Before first contact every run shows the whole picture, whoever waits.
-			kept.Again = kept.Again || w.base.Contact == ledger.ContactNone
+			kept.Again = kept.Again || w.untouched()
 			w.looks[look.Key] = &kept
 		}
 		return nil
