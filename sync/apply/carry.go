@@ -195,33 +195,25 @@ func (w *walk) intent(change *plan.Change, now time.Time, i int) ledger.Intent {
 // for a removal. What an earlier request may have left there counts on until something
 // is acknowledged: the change may well lead back to what the entry says.
 func maybe(change *plan.Change) map[string]any {
-	values := make(map[string]any, len(change.Before)+len(change.After))
+	edit := resource.Edit{Before: change.Before, After: change.After}
 	switch change.Action {
-	case plan.Create: // there is no entry yet: everything counts
-		maps.Copy(values, change.Maybe)
+	case plan.Create, plan.Deactivate: // there may be no entry to tell the rest
+		edit.After = map[string]any{}
 		for _, a := range change.Want.Attrs {
-			values[a.Path] = a.Value
+			edit.After[a.Path] = a.Value
 		}
-		return values
 	case plan.Adopt: // nor here; what was not sent is not ours
-		maps.Copy(values, change.Maybe)
-		maps.Copy(values, change.After)
-		values["externalId"] = change.Want.Get("externalId")
-		return values
-	case plan.Deactivate: // there may be none either
-		for _, a := range change.Want.Attrs {
-			values[a.Path] = a.Value
-		}
+		edit.After = map[string]any{}
+		maps.Copy(edit.After, change.After)
+		edit.After["externalId"] = change.Want.Get("externalId")
 	}
-	for path := range change.Before {
-		values[path] = nil
+	values := resource.Doubt(change.Maybe, edit, change.Want.Resource)
+	if active, changes := change.After["active"]; changes && change.Action != plan.Create {
+		values["active"] = active
 	}
-	maps.Copy(values, change.After)
-	for path, v := range change.Maybe {
-		if w, again := values[path]; again && path != "active" { // of that there are two, and here is the one that the entry does not say
-			v = resource.Or(v, w)
-		}
-		values[path] = v
+	// Of the account's state there are two: here is the one that the entry does not say.
+	if active, doubted := change.Maybe["active"]; doubted {
+		values["active"] = active
 	}
 	return values
 }

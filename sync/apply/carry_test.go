@@ -467,9 +467,9 @@ func TestIntentTellsWhatMayHaveArrived(t *testing.T) {
 		create.Maybe = map[string]any{"externalId": "3", "userName": "old", "title": "t"}
 		w.out(w.carry(Pace{Concurrency: 3}), update, back, create)
 		for id, want := range map[string]map[string]any{
-			"1": {"title": resource.Either{"b", "a"}, "nickName": nil, "locale": resource.Either{"it", "fr"}, "userType": nil},
+			"1": {"title": resource.Either{"b", "a"}, "nickName": resource.Either{"n", nil}, "locale": resource.Either{"it", "fr"}, "userType": nil},
 			"2": {"active": false},
-			"3": {"externalId": "3", "userName": "u3", "title": "t"},
+			"3": {"externalId": "3", "userName": resource.Either{"old", "u3"}, "title": resource.Either{"t", nil}},
 		} {
 			if got := w.intents[id].Maybe; fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("%s: %v, want %v", id, got, want)

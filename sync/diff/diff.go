@@ -218,6 +218,10 @@ func (in *Input) maybe() map[string]any {
 func (in *Input) Sent() resource.Wanted {
 	values := in.maybe()
 	delete(values, "active")
+	for path, v := range values { // of several the one that was sent last
+		all := resource.Candidates(v)
+		values[path] = all[len(all)-1]
+	}
 	return resource.Wanted{Resource: resource.New(values), Managed: slices.Sorted(maps.Keys(values))}
 }
 

@@ -20,7 +20,7 @@ func Fill(have Resource, want Wanted, sent map[string]any, shape Shape) Edit {
 		list, isList := x.Value.([]Element)
 		switch {
 		case isList:
-			ours, _ := sent[x.Path].([]Element)
+			ours := sentList(sent[x.Path])
 			values[x.Path], present[x.Path] = a.fillList(x.Path, list, ours, shape.find(at))
 		case a.ours(x.Path, sent):
 			values[x.Path], present[x.Path] = x.Value, have.Get(x.Path)
@@ -45,7 +45,7 @@ func Overwrite(have Resource, want Wanted, sent map[string]any, shape Shape) Edi
 		at := Split(x.Path)
 		def, leaf := shape.Lookup(at)
 		if list, isList := x.Value.([]Element); isList {
-			ours, _ := sent[x.Path].([]Element)
+			ours := sentList(sent[x.Path])
 			values[x.Path] = a.overwriteList(x.Path, list, ours, &def)
 			continue
 		}
@@ -66,12 +66,15 @@ func (a adoption) left(sent map[string]any, want Wanted, full *Wanted) map[strin
 		if !managed || full.Get(path) != nil {
 			continue
 		}
-		if list, isList := v.([]Element); isList {
-			v = a.common(path, list)
-		} else if !a.ours(path, sent) {
+		list := sentList(v)
+		switch {
+		case len(list) > 0:
+			values[path] = a.common(path, list)
+		case a.ours(path, sent):
+			values[path] = a.have.Get(path)
+		default:
 			continue
 		}
-		values[path] = v
 		full.Managed = append(full.Managed, path)
 	}
 	slices.Sort(full.Managed)
@@ -80,9 +83,9 @@ func (a adoption) left(sent map[string]any, want Wanted, full *Wanted) map[strin
 
 // ours tells whether the account holds at a path what was sent.
 func (a adoption) ours(path string, sent map[string]any) bool {
-	v, _ := sent[path]
+	have := a.have.Get(path)
 	_, leaf := a.shape.Lookup(Split(path))
-	return v != nil && leaf.same(a.have.Get(path), v)
+	return have != nil && slices.ContainsFunc(Candidates(sent[path]), func(v any) bool { return leaf.same(have, v) })
 }
 
 // adoption compares with what the account holds.
@@ -177,6 +180,15 @@ func (a adoption) overwriteList(path string, want, ours []Element, def *Definiti
 		list = append(list, ours)
 	}
 	return list
+}
+
+// sentList gives all the elements that a request in doubt may have sent.
+func sentList(v any) []Element {
+	var all []Element
+	for _, list := range Candidates(v) {
+		all = append(all, asList(list)...)
+	}
+	return all
 }
 
 // common gives the elements of the list that the account has, too.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"unicode/utf8"
 )
@@ -72,6 +73,11 @@ func Equal(a, b Resource) bool {
 
 // SameValue compares two canonical values byte by byte; nil equals nil only.
 func SameValue(a, b any) bool {
+	ea, aEither := a.(Either)
+	eb, bEither := b.(Either)
+	if aEither || bEither {
+		return aEither && bEither && slices.EqualFunc(ea, eb, SameValue)
+	}
 	la, aList := a.([]Element)
 	lb, bList := b.([]Element)
 	if !aList || !bList {

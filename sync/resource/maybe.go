@@ -2,6 +2,7 @@ package resource
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 )
 
@@ -30,6 +31,34 @@ func Candidates(v any) []any {
 		return all
 	}
 	return []any{v}
+}
+
+// Doubt gives the values in doubt once an edit is sent that leads to want, while
+// earlier ones are: path to value, nil for no value. Of what was not in doubt before,
+// the value before may be there as well, as not even the order is known in which the
+// requests arrive.
+func Doubt(earlier map[string]any, edit Edit, want Resource) map[string]any {
+	values := make(map[string]any, len(edit.Before)+len(edit.After)+len(earlier))
+	for path := range edit.Before {
+		values[path] = nil
+	}
+	maps.Copy(values, edit.After)
+	if len(earlier) == 0 {
+		return values
+	}
+	for path, v := range values {
+		if _, doubted := earlier[path]; !doubted {
+			values[path] = Or(edit.Before[path], v)
+		}
+	}
+	for path, v := range earlier {
+		now, sent := values[path]
+		if !sent {
+			now = want.Get(path)
+		}
+		values[path] = Or(v, now)
+	}
+	return values
 }
 
 // storedEither is the JSON of an Either: of all values in doubt only it is an object.

@@ -196,6 +196,11 @@ func TestAdoptionTable(t *testing.T) {
 	for _, c := range []struct{ name, sent, have, want, fill, overwrite string }{
 		{name: "what was sent changes", sent: `"title": "b"`, have: `"title": "b"`, want: `"title": "a"`,
 			fill: `replace title "a"`, overwrite: `replace title "a"`},
+		{name: "one of what was sent changes", sent: `"title": {"either": ["b", "c"]}`, have: `"title": "b"`, want: `"title": "a"`,
+			fill: `replace title "a"`, overwrite: `replace title "a"`},
+		{name: "one of what was sent goes", sent: `"title": {"either": ["b", "c"]}, "roles": {"either": [[{"value": "b"}], [{"value": "c"}]]}`,
+			have: `"title": "c", "roles": [{"value": "c"}, {"value": "theirs"}]`,
+			fill: "remove roles[value eq \"c\"]\nremove title", overwrite: "remove roles[value eq \"c\"]\nremove title"},
 		{name: "what was sent is not there", sent: `"title": "b"`, have: `"title": "theirs"`, want: `"title": "a"`, overwrite: `replace title "a"`},
 		{name: "what was sent goes", sent: `"title": "b"`, have: `"title": "b"`, fill: `remove title`, overwrite: `remove title`},
 		{name: "theirs stays", sent: `"title": "b"`, have: `"title": "theirs"`},

@@ -246,18 +246,7 @@ func TestOpsAreRightAfterTwoCrashes(t *testing.T) {
 		states := []Resource{old}
 		for _, next := range []Resource{one, two} {
 			sent := Ops(old, Wanted{Resource: next, Managed: managed}, RFC7643(), maybe)
-			now := map[string]any{}
-			for path := range sent.Before {
-				now[path] = nil
-			}
-			maps.Copy(now, sent.After)
-			for path, v := range maybe {
-				if w, again := now[path]; again {
-					v = Or(v, w)
-				}
-				now[path] = v
-			}
-			maybe, states = now, append(states, next)
+			maybe, states = Doubt(maybe, sent, next), append(states, next)
 		}
 		edit := Ops(old, Wanted{Resource: want, Managed: managed}, RFC7643(), maybe)
 		for i, holds := range states {
