@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -270,9 +269,7 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
-// The words of an Next are its number; this keeps failures readable.
+// String keeps failures readable.
 func (n Next) String() string {
 	return [...]string{"nothing", "send", "find", "find left", "wait", "keep"}[n]
 }
-
-var _ fmt.Stringer = Nothing
