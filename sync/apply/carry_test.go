@@ -289,7 +289,7 @@ func TestRemovalsInVain(t *testing.T) {
 
 // Accounts that are gone: a few are looked up anew by the next run; many stop the plan.
 func TestVanished(t *testing.T) {
-	for _, n := range []int{5, 6, 30} {
+	for _, n := range []int{4, 5, 30} {
 		bubble(t, func(t *testing.T, w *world) {
 			w.answer = func(*plan.Change, int) plan.Result { return plan.Result{Verdict: plan.Vanished, Err: sorry} }
 			leaver := change(plan.Deactivate, "leaver") // wanted gone, and is
@@ -297,7 +297,7 @@ func TestVanished(t *testing.T) {
 			if e := w.entries["leaver"]; e == nil || e.Phase != ledger.Gone || r.Done[plan.Deactivate] != 1 {
 				t.Errorf("leaver: %+v", e)
 			}
-			if (r.Stopped != nil) != (n > vanishedMost) || len(w.entries) != 1+vanishedMost || w.count("send", "") != 1+min(n, vanishedMost+1) {
+			if (r.Stopped != nil) != (n >= vanishedMost) || len(w.entries) != vanishedMost || w.count("send", "") != min(1+n, vanishedMost+1) {
 				t.Errorf("%d: %+v; %d entries, %d sent", n, r, len(w.entries), w.count("send", ""))
 			}
 			if look := w.looks["u000"]; look == nil || !look.Again {
@@ -305,6 +305,18 @@ func TestVanished(t *testing.T) {
 			}
 		})
 	}
+}
+
+// At the wrong service the leavers' accounts are missing like all others: that must not
+// count as having deactivated them.
+func TestVanishedLeavers(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(*plan.Change, int) plan.Result { return plan.Result{Verdict: plan.Vanished, Err: sorry} }
+		r := w.out(w.carry(Pace{}), changes(plan.Deactivate, "l", 30)...)
+		if r.Stopped == nil || r.Done[plan.Deactivate] != vanishedMost || r.Unsent != 30-vanishedMost {
+			t.Errorf("%+v", r)
+		}
+	})
 }
 
 // When everything is refused, it is not the people's fault.

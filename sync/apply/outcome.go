@@ -189,10 +189,8 @@ func (a *attempt) moved(id string) {
 // missing records that an account is not there any more. Many of them mean that this
 // is not the service it was.
 func (a *attempt) missing(result plan.Result) {
-	if a.change.Action == plan.Deactivate {
-		a.gone(result.Err)
-		return
-	}
+	// Leavers count too: at another service than the one that holds their accounts, to
+	// find nothing to deactivate would leave them all with their access.
 	a.mu.Lock()
 	a.report.Vanished++
 	n := a.report.Vanished

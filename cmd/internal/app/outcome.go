@@ -97,6 +97,9 @@ func (s *session) writeOutcome(o engine.Outcome) error {
 	case o.Yields:
 		fmt.Fprintf(s.Out, "  an earlier run is under way and goes on\n")
 	}
+	if r.Unsent > 0 && r.Error == "" {
+		fmt.Fprintf(s.Out, "  %s to be sent by the next run\n", count(r.Unsent, "change"))
+	}
 	s.writeProblems("conflict", r.Conflicts)
 	s.writeProblems("parked", r.Parked)
 	if r.Protected > 0 {
