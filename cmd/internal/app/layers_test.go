@@ -28,9 +28,10 @@ var layers = map[string][]string{
 	"sources/sourcetest":     {"sync/record"},
 	"sources/ldap/slapdtest": {},
 
-	"targets/scim":     {"sync/plan", "sync/record", "sync/resource"},
-	"targets/sandbox":  {"sync/plan", "sync/resource"},
-	"targets/scimtest": {"sync/plan", "sync/record", "sync/resource", "targets/scim"},
+	"targets/scim/profile": {"sync/resource"},
+	"targets/scim":         {"sync/plan", "sync/record", "sync/resource", "targets/scim/profile"},
+	"targets/sandbox":      {"sync/plan", "sync/resource", "targets/scim/profile"},
+	"targets/scimtest":     {"sync/plan", "sync/record", "sync/resource", "targets/scim", "targets/scim/profile"},
 
 	"state": {"sync/record", "sync/resource", "sync/ledger", "sync/plan", "sync/apply", "sync/engine"},
 
@@ -42,7 +43,7 @@ var layers = map[string][]string{
 // testsMay are what tests may import besides: packages made for tests, of their own side.
 var testsMay = map[string][]string{
 	"sources/": {"sources/sourcetest", "sources/ldap/slapdtest"},
-	"targets/": {"targets/scimtest", "targets/sandbox", "targets/scim"},
+	"targets/": {"targets/scimtest", "targets/sandbox", "targets/scim", "targets/scim/profile"},
 	"sync/":    {"sync/"},
 	"state":    {"sync/"},
 }
