@@ -30,7 +30,7 @@ func (w *walk) one(ctx context.Context, change *plan.Change) {
 		w.done(change, plan.Ack{RemoteID: change.RemoteID})
 		return
 	}
-	a := attempt{walk: w, change: change, inDoubt: change.Doubted}
+	a := attempt{walk: w, change: change, rest: change.Requests(), inDoubt: change.Doubted}
 	if !change.Doubt.IsZero() && a.lookAgain(ctx, change.Doubt) {
 		return
 	}
@@ -49,10 +49,11 @@ func (w *walk) closedFor(change *plan.Change) bool {
 type attempt struct {
 	*walk
 	change  *plan.Change
-	parts   []*plan.Change // what is sent in place of the change, one after another; empty: itself
+	rest    [][]resource.Op // the requests that are still to be sent, in their order
 	tries   int
 	limited int
-	// inDoubt tells that some request may have been carried out unseen.
+	// inDoubt tells that something may have been carried out that the entry does not
+	// show: a request whose answer was lost, or a part of the change.
 	inDoubt bool
 	resent  bool
 }
@@ -77,8 +78,8 @@ func (a *attempt) try(ctx context.Context) bool {
 	switch result.Verdict {
 	case plan.Done:
 		a.Lane.Worked()
-		if len(a.parts) > 1 {
-			a.parts = a.parts[1:]
+		if len(a.rest) > 1 {
+			a.rest, a.tries, a.inDoubt = a.rest[1:], 0, true
 			return true
 		}
 		a.judge(nil)
@@ -97,7 +98,7 @@ func (a *attempt) try(ctx context.Context) bool {
 		a.judge(result.Err)
 	case plan.Apart:
 		a.Lane.Worked()
-		return a.split(result.Err)
+		return a.apart(result.Err)
 	case plan.Stop:
 		a.giveUp()
 		a.stop(result.Err)
@@ -108,38 +109,39 @@ func (a *attempt) try(ctx context.Context) bool {
 	return false
 }
 
-// next is what is to be sent.
+// next is what is to be sent: the change, with the operations of one request.
 func (a *attempt) next() *plan.Change {
-	if len(a.parts) > 0 {
-		return a.parts[0]
+	if len(a.rest[0]) == len(a.change.Ops) {
+		return a.change
 	}
-	return a.change
+	part := *a.change
+	part.Ops, part.Parts = a.rest[0], nil
+	return &part
 }
 
-// split has a change in doubt sent in parts, each removal by itself: what it takes away
-// may be gone since an earlier request, and then the whole of it is refused.
-func (a *attempt) split(why error) bool {
-	if len(a.parts) > 0 || !a.change.Doubted {
+// apart has the removals of a request in doubt sent each by itself, and the rest of it
+// after them: what they take away may be gone since an earlier request, and then all of
+// it is refused.
+func (a *attempt) apart(why error) bool {
+	request := a.rest[0]
+	if len(request) < 2 || !a.change.Doubted {
 		a.park(ledger.ParkedRefused, why)
 		a.judge(why)
 		return false
 	}
-	part := func(ops ...resource.Op) {
-		c := *a.change
-		c.Ops = ops
-		a.parts = append(a.parts, &c)
-	}
-	var rest []resource.Op
-	for _, op := range a.change.Ops {
+	var requests [][]resource.Op
+	var others []resource.Op
+	for _, op := range request {
 		if op.Op == "remove" {
-			part(op)
+			requests = append(requests, []resource.Op{op})
 		} else {
-			rest = append(rest, op)
+			others = append(others, op)
 		}
 	}
-	if len(rest) > 0 {
-		part(rest...)
+	if len(others) > 0 {
+		requests = append(requests, others)
 	}
+	a.rest = append(requests, a.rest[1:]...)
 	return true
 }
 

@@ -71,8 +71,11 @@ type Change struct {
 	Before   map[string]any
 	After    map[string]any
 	Ops      []resource.Op
-	Cause    Cause
-	Held     bool
+	// Parts tells how many of Ops go into each request, in their order, where the
+	// service does not take all of them in one; nil: it does.
+	Parts []int
+	Cause Cause
+	Held  bool
 
 	// Round orders updates that pass a login on: a lower round is finished first.
 	Round int
@@ -126,7 +129,21 @@ func (c *Change) Calls() int {
 	if c.Action == Adopt && len(c.Ops) == 0 {
 		return 0
 	}
-	return 1
+	return max(1, len(c.Parts))
+}
+
+// Requests gives the operations of each request that the change needs. There is one at
+// least: that of a create or a delete has none.
+func (c *Change) Requests() [][]resource.Op {
+	if len(c.Parts) == 0 {
+		return [][]resource.Op{c.Ops}
+	}
+	requests := make([][]resource.Op, 0, len(c.Parts))
+	rest := c.Ops
+	for _, n := range c.Parts {
+		requests, rest = append(requests, rest[:n:n]), rest[n:]
+	}
+	return requests
 }
 
 // String names the change in messages.

@@ -19,6 +19,7 @@ type stored struct {
 	Before    values        `json:",omitempty"`
 	After     values        `json:",omitempty"`
 	Ops       []resource.Op `json:",omitempty"`
+	Parts     []int         `json:",omitempty"`
 	Cause     Cause
 	Held      bool   `json:",omitempty"`
 	Round     int    `json:",omitempty"`
@@ -48,7 +49,7 @@ type storedOnce struct {
 
 // Encode gives the change as bytes that Decode understands.
 func (c *Change) Encode() ([]byte, error) {
-	s := stored{c.Action, c.Key, c.Name, c.RemoteID, c.Before, c.After, c.Ops, c.Cause, c.Held, c.Round, c.Temporary,
+	s := stored{c.Action, c.Key, c.Name, c.RemoteID, c.Before, c.After, c.Ops, c.Parts, c.Cause, c.Held, c.Round, c.Temporary,
 		c.Want.Resource, c.Want.Managed, nil, c.Left, c.Mine, c.Rename, c.Doubt, c.Doubted, c.Maybe, c.Made, c.Approved, c.Again, c.Due, c.Tries, c.Since, c.Digest()}
 	for _, o := range c.Want.Once {
 		s.Once = append(s.Once, storedOnce{resource.Resource{Attrs: []resource.Attr{o.Attr}}, o.When})
@@ -65,7 +66,7 @@ func (c *Change) Decode(b []byte) error {
 		return err
 	}
 	*c = Change{Action: s.Action, Kind: s.Key.Kind.String(), Key: s.Key, Name: s.Name, RemoteID: s.RemoteID,
-		Before: s.Before, After: s.After, Ops: s.Ops, Cause: s.Cause, Held: s.Held, Round: s.Round, Temporary: s.Temporary,
+		Before: s.Before, After: s.After, Ops: s.Ops, Parts: s.Parts, Cause: s.Cause, Held: s.Held, Round: s.Round, Temporary: s.Temporary,
 		Left: s.Left, Mine: s.Mine, Rename: s.Rename, Doubt: s.Doubt, Doubted: s.Doubted, Maybe: s.Maybe, Made: s.Made, Approved: s.Approved, Again: s.Again,
 		Due: s.Due, Tries: s.Tries, Since: s.Since, digest: s.Digest}
 	c.Want = resource.Wanted{Resource: s.Resource, Managed: s.Managed}

@@ -10,7 +10,7 @@ import (
 )
 
 // Digest identifies what a change does and to whom. Two changes with one digest
-// send the same request; the reason for them, and their place in the order, do
+// send the same requests; the reason for them, and their place in the order, do
 // not count. It is computed once: what it covers must not be altered afterwards.
 func (c *Change) Digest() string {
 	if c.digest == "" {
@@ -27,8 +27,12 @@ func (c *Change) computeDigest() string {
 	if len(ops) == 0 {
 		ops = nil
 	}
+	what := []any{"change/1", c.Action, c.Key.Kind, c.Key.Source, c.Key.ID, c.RemoteID, after, ops, c.Temporary}
+	if len(c.Parts) > 0 {
+		what = append(what, c.Parts)
+	}
 	// encoding/json sorts the keys of maps, so equal values give equal bytes.
-	text, err := json.Marshal([]any{"change/1", c.Action, c.Key.Kind, c.Key.Source, c.Key.ID, c.RemoteID, after, ops, c.Temporary})
+	text, err := json.Marshal(what)
 	if err != nil { // the values are strings, booleans, numbers and lists of them
 		panic("plan: digest of " + c.String() + ": " + err.Error())
 	}

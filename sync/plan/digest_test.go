@@ -61,7 +61,7 @@ func TestDigestCovers(t *testing.T) {
 		"action": func(c *Change) { c.Action = Reactivate }, "key": func(c *Change) { c.Key.ID = "1" }, "source": func(c *Change) { c.Key.Source = "x" },
 		"account": func(c *Change) { c.RemoteID = "r0" }, "after": func(c *Change) { c.After["title"] = "x" }, "after, more": func(c *Change) { c.After["x"] = "y" },
 		"op": func(c *Change) { c.Ops[0].Op = "add" }, "path": func(c *Change) { c.Ops[0].Path = "x" }, "value": func(c *Change) { c.Ops[1].Value = true },
-		"fewer ops": func(c *Change) { c.Ops = c.Ops[1:] }, "temporary": func(c *Change) { c.Temporary = "t" },
+		"fewer ops": func(c *Change) { c.Ops = c.Ops[1:] }, "parts": func(c *Change) { c.Parts = []int{1, 2} }, "temporary": func(c *Change) { c.Temporary = "t" },
 	} {
 		c := base()
 		if edit(c); c.Digest() == base().Digest() {
@@ -120,13 +120,16 @@ func someChange(t *rapid.T) *Change {
 		Cause: Cause{By: BySource, What: rapid.String().Draw(t, "what")}, Held: flag("held"), Round: rapid.IntRange(0, 3).Draw(t, "round"),
 		Temporary: rapid.String().Draw(t, "temporary"), Left: flag("left"), Mine: flag("mine"), Rename: flag("rename"), Doubt: moment("doubt"),
 		Doubted: flag("doubted"), Approved: flag("approved"), Again: flag("again"), Due: moment("due"), Tries: rapid.IntRange(0, 9).Draw(t, "tries"), Since: moment("since")}
-	ops := rapid.IntRange(0, 2).Draw(t, "ops")
+	ops := rapid.IntRange(0, 3).Draw(t, "ops")
 	for range ops {
 		op := resource.Op{Op: rapid.SampledFrom([]string{"add", "remove", "replace"}).Draw(t, "op"), Path: path.Draw(t, "path")}
 		if op.Op != "remove" {
 			op.Value = rapid.OneOf(someValue(), rapid.Just[any]([]any{"bare", true})).Draw(t, "op value")
 		}
 		c.Ops = append(c.Ops, op)
+	}
+	for left := ops; left > 0 && ops > 1; left -= c.Parts[len(c.Parts)-1] {
+		c.Parts = append(c.Parts, rapid.IntRange(1, left).Draw(t, "part"))
 	}
 	if ops == 0 && flag("empty ops") {
 		c.Ops = []resource.Op{}

@@ -38,6 +38,7 @@ type line struct {
 	Before   values        `json:"before"`
 	After    values        `json:"after"`
 	Ops      []resource.Op `json:"ops"`
+	Parts    []int         `json:"parts,omitempty"` // how many of ops go into each request; absent: all into one
 	Cause    Cause         `json:"cause"`
 	Held     bool          `json:"held,omitempty"`
 
@@ -104,7 +105,7 @@ func list[T any](l []T) []T {
 }
 
 func (c *Change) line() *line {
-	l := &line{c.Action, c.Kind, c.Key.ID, c.Key.Source, c.Name, c.RemoteID, c.Before, c.After, list(c.Ops), c.Cause, c.Held, c.Round, c.Temporary}
+	l := &line{c.Action, c.Kind, c.Key.ID, c.Key.Source, c.Name, c.RemoteID, c.Before, c.After, list(c.Ops), c.Parts, c.Cause, c.Held, c.Round, c.Temporary}
 	if l.Before == nil {
 		l.Before = values{}
 	}
@@ -139,9 +140,24 @@ func (c *Change) UnmarshalJSON(raw []byte) error {
 	if l.Kind != record.User.String() {
 		return fmt.Errorf("unknown kind %q", l.Kind)
 	}
+	if !l.whole() {
+		return fmt.Errorf("its parts %d do not make up its %d operations", l.Parts, len(l.Ops))
+	}
 	*c = Change{Action: l.Action, Kind: l.Kind, Key: record.Key{Kind: record.User, Source: l.Source, ID: l.Key}, Name: l.Name,
-		RemoteID: l.RemoteID, Before: l.Before, After: l.After, Ops: l.Ops, Cause: l.Cause, Held: l.Held, Round: l.Round, Temporary: l.Temporary}
+		RemoteID: l.RemoteID, Before: l.Before, After: l.After, Ops: l.Ops, Parts: l.Parts, Cause: l.Cause, Held: l.Held, Round: l.Round, Temporary: l.Temporary}
 	return nil
+}
+
+// whole tells whether the parts, if there are any, make up the operations.
+func (l *line) whole() bool {
+	left := len(l.Ops)
+	for _, n := range l.Parts {
+		if n < 1 || n > left {
+			return false
+		}
+		left -= n
+	}
+	return left == 0 || len(l.Parts) == 0
 }
 
 // values are paths and their values. Read back, they have the types they had.

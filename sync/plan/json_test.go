@@ -30,6 +30,34 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// A change that needs several requests counts and shows them, and is read back so.
+func TestParts(t *testing.T) {
+	c := sampleChanges()[1]
+	c.Parts = []int{1, 2}
+	if c.Calls() != 2 || len(c.Requests()) != 2 || c.Requests()[1][1].Path != "title" {
+		t.Errorf("%d calls: %v", c.Calls(), c.Requests())
+	}
+	p := made(c)
+	if got := text(t, p, Style{}); !strings.Contains(got, "in 2 requests") || !strings.Contains(got, "1 update; 2 calls") {
+		t.Error(got)
+	}
+	if got := asJSON(t, p); !strings.Contains(got, `"parts":[1,2]`) {
+		t.Error(got)
+	}
+	if _, err := ReadSaved(strings.NewReader(asJSON(t, p))); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{"[1]", "[1,3]", "[3,0]", "[4,-1]", "[1,1,1,1]"} {
+		file := strings.Replace(asJSON(t, p), `"parts":[1,2]`, `"parts":`+bad, 1)
+		if _, err := ReadSaved(strings.NewReader(file)); err == nil || !strings.Contains(err.Error(), "do not make up its 3 operations") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	if one := sampleChanges()[6]; one.Calls() != 1 || len(one.Requests()) != 1 {
+		t.Errorf("a create is %d calls, %v", one.Calls(), one.Requests())
+	}
+}
+
 // What was written is read back: the changes with their values, kinds of values and
 // digests.
 func TestJSONRoundTrip(t *testing.T) {

@@ -39,8 +39,19 @@ func more(action Action, n int, where string) string {
 	return fmt.Sprintf("… and %s more %s; %s", number(n), Safe(words), where)
 }
 
-// remark explains a change that its values alone do not explain.
+// remark explains what the values of a change alone do not explain.
 func (c *Change) remark() string {
+	text := c.nature()
+	if len(c.Parts) > 1 {
+		if text != "" {
+			text += ", "
+		}
+		text += "in " + number(len(c.Parts)) + " requests: the service does not take all of it in one"
+	}
+	return text
+}
+
+func (c *Change) nature() string {
 	switch {
 	case c.Temporary != "":
 		return "a login for a moment, so that logins can be passed on in a circle"
