@@ -17,6 +17,7 @@ import (
 
 	"scimsync/sync/plan"
 	"scimsync/sync/resource"
+	"scimsync/targets/scim/profile"
 )
 
 // Options describe one target. URL and one kind of Auth are needed; with Handler
@@ -27,7 +28,9 @@ type Options struct {
 	URL  string
 	Auth Auth
 	TLS  TLS
-	// Timeout bounds one request from the first byte to the last; 60 s if zero.
+	// Profile is what is special about the service; nil: profile.RFC().
+	Profile *profile.Profile
+	// Timeout bounds one request from the first byte to the last; if zero, the profile says.
 	Timeout time.Duration
 	// Concurrency is how many connections are kept; 4 if zero.
 	Concurrency int
@@ -71,6 +74,7 @@ type Target struct {
 	base      string // without trailing slash
 	origin    string
 	auth      Auth
+	profile   *profile.Profile
 	match     []string
 	userAgent string
 	timeout   time.Duration
@@ -90,7 +94,6 @@ type Target struct {
 
 // What is used where Options say nothing.
 const (
-	defaultTimeout     = 60 * time.Second
 	defaultConcurrency = 4
 	inProcessURL       = "http://sandbox.localhost/scim/v2"
 )
@@ -118,13 +121,16 @@ func New(o Options) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("target %s: %w", o.Name, err)
 	}
+	if o.Profile == nil {
+		o.Profile = profile.RFC()
+	}
 	t := &Target{
-		name: o.Name, base: strings.TrimRight(base.String(), "/"), origin: origin(base), auth: o.Auth,
+		name: o.Name, base: strings.TrimRight(base.String(), "/"), origin: origin(base), auth: o.Auth, profile: o.Profile,
 		match: o.Match, userAgent: o.UserAgent, timeout: o.Timeout, now: o.Now, gate: o.Gate,
 		transport: transport, shape: resource.RFC7643(), unasked: map[string]bool{}, pageSize: maxPage,
 	}
 	if t.timeout <= 0 {
-		t.timeout = defaultTimeout
+		t.timeout = o.Profile.Timeout
 	}
 	if t.now == nil {
 		t.now = time.Now
