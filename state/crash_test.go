@@ -140,7 +140,8 @@ func writeRound(s *State, n int) error {
 	return errors.Join(
 		s.PutHold(staff, &ledger.Hold{ID: fmt.Sprint(n), Lines: lines}),
 		s.PutRun(ledger.Run{ID: fmt.Sprint(n), Job: staff.Job, Target: staff.Target, Started: noon.Add(time.Duration(n))}),
-		s.Settle(staff, []ledger.Look{{Key: user("hr", "x"), Again: n%2 == 0}}, &ledger.Progress{Planned: map[string]uint64{"hr": uint64(n + 1)}}))
+		s.PutLooks(staff, []ledger.Look{{Key: user("hr", "x"), Again: n%2 == 0}}),
+		s.PutProgress(staff, ledger.Progress{Planned: map[string]uint64{"hr": uint64(n + 1)}}))
 }
 
 // TestKilledAtAnyMoment kills a process that writes, time and again, and looks at what

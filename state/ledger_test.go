@@ -236,7 +236,7 @@ func TestIntentsAndLooksComeAndGo(t *testing.T) {
 	equal(t, looks(t, s, staff), []ledger.Look{{Key: b, Again: true}}, nil)
 }
 
-func TestSettleStoresProgressLast(t *testing.T) {
+func TestLooksAndProgress(t *testing.T) {
 	dir := t.TempDir()
 	var steps []string
 	s, err := Open(dir, Options{Step: func(name string) { steps = append(steps, name) }})
@@ -248,33 +248,32 @@ func TestSettleStoresProgressLast(t *testing.T) {
 	}
 	progress := ledger.Progress{Planned: map[string]uint64{"hr": 7, "ad": 1 << 63}, MapVersion: "v1", Contact: ledger.ContactMade}
 	steps = nil
-	must(t, s.Settle(staff, list, &progress))
-	equal(t, steps, []string{"settle", "settle.done", "settle", "settle.done"}, nil)
+	must(t, s.PutLooks(staff, list))
+	must(t, s.PutProgress(staff, progress))
+	equal(t, steps, []string{"looks", "looks.done", "looks", "looks.done", "progress", "progress.done"}, nil)
 	equal(t, looks(t, s, staff), list, nil)
 	got, err := s.Progress(staff)
 	equal(t, got, progress, err)
 	for i := range list {
 		list[i].Again = false
 	}
-	must(t, s.Settle(staff, list[1:], nil))
+	must(t, s.PutLooks(staff, list[1:]))
 	equal(t, len(looks(t, s, staff)), 1, nil)
 	got, err = s.Progress(staff)
 	equal(t, got, progress, err)
 	steps = nil
-	must(t, s.Settle(staff, nil, nil))
+	must(t, s.PutLooks(staff, nil))
 	equal(t, len(steps), 0, nil)
 
-	// The second slice cannot be stored: then progress must not be, either.
+	// The second slice cannot be stored.
 	bad := make([]ledger.Look, pageLen+1)
 	for i := range bad {
 		bad[i] = ledger.Look{Key: user("hr", fmt.Sprint(i)), Again: true}
 	}
 	bad[pageLen].Key.ID = strings.Repeat("x", 1<<16)
-	if err := s.Settle(staff, bad, &ledger.Progress{MapVersion: "v2"}); err == nil {
+	if err := s.PutLooks(staff, bad); err == nil {
 		t.Error("a key of 64 KiB: no error")
 	}
-	got, err = s.Progress(staff)
-	equal(t, got, progress, err)
 }
 
 func TestHoldsAndApprovals(t *testing.T) {
@@ -371,7 +370,7 @@ func TestTargetJobAndStats(t *testing.T) {
 	}
 	for name, err := range map[string]error{"target": s.PutTarget("", target), "job": s.PutJob("", job),
 		"source": s.PutSource("", ledger.SourceInfo{}), "run": s.PutRun(ledger.Run{}),
-		"flow": s.Settle(ledger.Flow{}, nil, &ledger.Progress{}), "key": s.Begin(staff, []ledger.Intent{{}})} {
+		"flow": s.PutProgress(ledger.Flow{}, ledger.Progress{}), "key": s.Begin(staff, []ledger.Intent{{}})} {
 		if err == nil {
 			t.Errorf("%s without a name: no error", name)
 		}
@@ -382,7 +381,8 @@ func TestRenamedSource(t *testing.T) {
 	s := openNew(t)
 	must(t, s.Merge("ad", rows("ad", 3), &ledger.SourceInfo{Seq: 3}))
 	commit(t, s, staff, entry(user("ad", "0000001"), "1", ledger.Live))
-	must(t, s.Settle(staff, []ledger.Look{{Key: user("ad", "x"), Again: true}}, &ledger.Progress{Planned: map[string]uint64{"ad": 2}}))
+	must(t, s.PutLooks(staff, []ledger.Look{{Key: user("ad", "x"), Again: true}}))
+	must(t, s.PutProgress(staff, ledger.Progress{Planned: map[string]uint64{"ad": 2}}))
 	must(t, s.PutHold(staff, &ledger.Hold{ID: "h", Lines: []ledger.HeldLine{{Key: user("ad", "y")}}}))
 
 	must(t, s.RenameSource("none", "else"))

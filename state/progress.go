@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -76,29 +77,31 @@ func (s *State) EachIntent(flow ledger.Flow, fn func(*ledger.Intent) error) erro
 	})
 }
 
-// Settle implements engine.Progress. It is the one method that takes several
-// transactions: after an error some looks may be stored, but then progress is not, and
-// the next run plans from where the last one did.
-func (s *State) Settle(flow ledger.Flow, looks []ledger.Look, progress *ledger.Progress) error {
-	for len(looks) > pageLen {
-		if err := s.settle(flow, looks[:pageLen], nil); err != nil {
-			return err
-		}
-		looks = looks[pageLen:]
-	}
-	if len(looks) == 0 && progress == nil {
-		return nil
-	}
-	return s.settle(flow, looks, progress)
-}
-
-func (s *State) settle(flow ledger.Flow, looks []ledger.Look, progress *ledger.Progress) error {
-	return s.update("settle", func(tx *bolt.Tx) error {
+// PutProgress implements engine.Progress.
+func (s *State) PutProgress(flow ledger.Flow, progress ledger.Progress) error {
+	return s.update("progress", func(tx *bolt.Tx) error {
 		b, err := claimFlow(tx, flow)
 		if err != nil {
 			return err
 		}
-		stored, err := b.CreateBucketIfNotExists(bucketLooks)
+		return putProgress(tx, b, &progress)
+	})
+}
+
+// PutLooks implements engine.Progress. It is the one method that takes several
+// transactions: after an error some looks may be stored.
+func (s *State) PutLooks(flow ledger.Flow, looks []ledger.Look) error {
+	for slice := range slices.Chunk(looks, pageLen) {
+		if err := s.putLooks(flow, slice); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *State) putLooks(flow ledger.Flow, looks []ledger.Look) error {
+	return s.update("looks", func(tx *bolt.Tx) error {
+		stored, err := flowBucket(tx, flow, bucketLooks)
 		if err != nil {
 			return err
 		}
@@ -112,9 +115,6 @@ func (s *State) settle(flow ledger.Flow, looks []ledger.Look, progress *ledger.P
 				return fmt.Errorf("look of %s: %w", looks[i].Key, err)
 			}
 		}
-		if progress == nil {
-			return nil
-		}
-		return putProgress(tx, b, progress)
+		return nil
 	})
 }

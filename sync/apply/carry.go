@@ -23,14 +23,14 @@ type Carry struct {
 	Target Target
 	Ledger Ledger
 	Lane   *Lane
-	// Settle is how long a create in doubt may take to show (default 30 s).
-	Settle time.Duration
+	// SettleWindow is how long a create in doubt may take to show.
+	SettleWindow time.Duration
 	// Backoff is the first pause after a failure (default 1 s); it doubles.
 	Backoff time.Duration
 	// Stop, once closed, ends the plan at the next change; nil: never.
 	Stop <-chan struct{}
-	// Progress is told of each change that came to its end, from one goroutine.
-	Progress func(done int)
+	// Ended is told how many changes have come to their end so far, one call at a time.
+	Ended func(n int)
 }
 
 // Report is what came of a plan.

@@ -524,7 +524,7 @@ func TestCounted(t *testing.T) {
 		}
 		var told []int
 		carry := w.carry(Pace{})
-		carry.Progress = func(done int) { told = append(told, done) }
+		carry.Ended = func(done int) { told = append(told, done) }
 		r := w.out(carry, yes, no, refused)
 		if r.Counted[plan.LimitDeactivate] != 1 || r.Done[plan.Deactivate] != 2 || !slices.Equal(told, []int{1, 2, 3}) {
 			t.Errorf("%+v, told %v", r, told)

@@ -170,7 +170,7 @@ func (w *world) Commit(_ ledger.Flow, outcomes []ledger.Outcome) error {
 
 // carry gives what carries plans out in this world.
 func (w *world) carry(pace Pace) *Carry {
-	return &Carry{Flow: flow, Run: "run", Target: w, Ledger: w, Lane: NewLane(pace, time.Time{}, nil)}
+	return &Carry{Flow: flow, Run: "run", Target: w, Ledger: w, Lane: NewLane(pace, time.Time{}, nil), SettleWindow: 30 * time.Second}
 }
 
 // out carries changes out.

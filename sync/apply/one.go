@@ -87,7 +87,7 @@ func (a *attempt) try(ctx context.Context) bool {
 	case plan.Again:
 		return a.again(ctx, result)
 	case plan.InDoubt:
-		return a.settle(ctx, result, sent)
+		return a.unanswered(ctx, result, sent)
 	case plan.Taken:
 		a.taken(ctx, result)
 	case plan.Vanished:
@@ -208,11 +208,11 @@ func (a *attempt) sleep(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// settle looks for the account of a create whose answer was lost, until it must
+// unanswered looks for the account of a create whose answer was lost, until it must
 // have shown, and then allows one more create. A create whose account shows is no
 // failure: some services answer late, or with nothing that tells, and yet work. A lost
 // answer to anything else is no harm: the same request can be sent again.
-func (a *attempt) settle(ctx context.Context, result plan.Result, sent time.Time) bool {
+func (a *attempt) unanswered(ctx context.Context, result plan.Result, sent time.Time) bool {
 	a.doubt()
 	creates := a.change.Action == plan.Create
 	if creates && a.lookAgain(ctx, sent) || a.failing(result.Err) {
@@ -230,18 +230,10 @@ func (a *attempt) settle(ctx context.Context, result plan.Result, sent time.Time
 	return false
 }
 
-// window is how long a create in doubt may take to show.
-func (a *attempt) window() time.Duration {
-	if a.Settle > 0 {
-		return a.Settle
-	}
-	return 30 * time.Second
-}
-
 // lookAgain searches for an account of ours, four times until the window since the
 // create was sent has closed. It tells whether the change has come to its end.
 func (a *attempt) lookAgain(ctx context.Context, sent time.Time) bool {
-	until := sent.Add(a.window())
+	until := sent.Add(a.SettleWindow)
 	for left := 3; ; left-- {
 		found, err := a.find(ctx)
 		switch {

@@ -57,8 +57,8 @@ func phase(change *plan.Change) ledger.Phase {
 // end tells that one more change came to its end; the caller holds the lock.
 func (w *walk) end() {
 	w.ended++
-	if w.Progress != nil {
-		w.Progress(w.ended)
+	if w.Ended != nil {
+		w.Ended(w.ended)
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,8 +30,9 @@ type Engine struct {
 	Now   func() time.Time
 	// Dir is where plans go that do not fit into memory.
 	Dir string
-	// Settle and Backoff are apply.Carry's.
-	Settle  time.Duration
+	// SettleWindow is how long a create in doubt may take to show; 30 s if zero.
+	SettleWindow time.Duration
+	// Backoff is apply.Carry's.
 	Backoff time.Duration
 
 	under underWay
@@ -94,8 +96,9 @@ type How struct {
 	Who     func() (map[record.Key]bool, error)
 	Approve *Yes // nil: nothing is approved beyond what was before
 	// Expect is the digest that the plan must have, or nothing is sent; empty: any.
-	Expect   string
-	Progress func(flow ledger.Flow, done, of int)
+	Expect string
+	// Ended is told how many of a flow's changes have come to their end.
+	Ended func(flow ledger.Flow, n, of int)
 
 	at time.Time // of the whole run: what fails in its first half is for the next run
 }
@@ -130,3 +133,5 @@ func (e *Engine) now() time.Time {
 	}
 	return time.Now()
 }
+
+func (e *Engine) settleWindow() time.Duration { return cmp.Or(e.SettleWindow, 30*time.Second) }

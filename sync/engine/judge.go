@@ -246,7 +246,7 @@ func (j *judged) approve(yes *Yes) error {
 	if j.base.Contact == ledger.ContactNone && yes.Only == nil {
 		j.base.Contact = ledger.ContactReleased
 		j.next.Contact = ledger.ContactReleased
-		return j.Store.Settle(j.flow.Flow, nil, &j.base)
+		return j.Store.PutProgress(j.flow.Flow, j.base)
 	}
 	return nil
 }

@@ -154,7 +154,7 @@ func (m *matching) takeOver(c *plan.Change, hit *plan.Found) error {
 	if c.Early() && hit.ExternalID != c.Want.Text("externalId") {
 		// Before the day, an account that is not known to be this person's stays as it
 		// is: somebody may be working with it.
-		m.settled = append(m.settled, ledger.Look{Key: c.Key, Due: c.Due})
+		m.looksToStore = append(m.looksToStore, ledger.Look{Key: c.Key, Due: c.Due})
 		return nil
 	}
 	adopt, why := diff.Adopt(m.input(c), hit, m.flow.Adopt)
@@ -247,7 +247,7 @@ func (m *matching) theirs(c *plan.Change, found []plan.Found) (hits []plan.Found
 	return hits, nil, nil
 }
 
-// decideLeft settles a create in doubt whose person has left since.
+// decideLeft decides on a create in doubt whose person has left since.
 func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
 	anchor := c.Want.Text("externalId")
 	for i := range found {
@@ -261,7 +261,7 @@ func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
 		intent := *m.intents[c.Key]
 		intent.Looked = c.Doubt
 		m.inVain = append(m.inVain, intent)
-		m.settled = append(m.settled, ledger.Look{Key: c.Key, Due: c.Doubt.Add(m.settleTime())})
+		m.looksToStore = append(m.looksToStore, ledger.Look{Key: c.Key, Due: c.Doubt.Add(m.settleWindow())})
 		return nil
 	}
 	m.dropped = append(m.dropped, ledger.Outcome{Key: c.Key, DropIntent: true, Look: &ledger.Look{Key: c.Key, Due: c.Due}})

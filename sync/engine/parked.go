@@ -32,7 +32,7 @@ func (w *work) waits(change *plan.Change) bool {
 		return false
 	}
 	if !look.Due.Equal(change.Due) { // the same change, but time has something else in store
-		w.settled = append(w.settled, ledger.Look{Key: change.Key, Again: look.Again, Due: change.Due, Parked: look.Parked})
+		w.looksToStore = append(w.looksToStore, ledger.Look{Key: change.Key, Again: look.Again, Due: change.Due, Parked: look.Parked})
 	}
 	w.stillParked(change.Key, change.Name, look.Parked)
 	return true
@@ -74,7 +74,7 @@ func (w *work) parkAs(key record.Key, name string, parked *ledger.Parked) {
 		parked.Since = look.Parked.Since
 		fresh = look.Parked.Error != parked.Error || look.Parked.Kind != parked.Kind
 	}
-	w.settled = append(w.settled, ledger.Look{Key: key, Parked: parked})
+	w.looksToStore = append(w.looksToStore, ledger.Look{Key: key, Parked: parked})
 	w.report(key, name, parked, fresh)
 }
 

@@ -22,7 +22,7 @@ import (
 //	match     who has no account: found, or proved to have none
 //	judge     what is above a limit waits for a human
 //	carry     the rest, leavers first, one acknowledged change at a time
-//	settle    what to look at again, and up to where everything is planned
+//	advance   up to where everything is planned
 //
 // It returns an error when nothing could be planned; otherwise what came of each
 // flow.
@@ -252,7 +252,7 @@ func (r *ready) carry(ctx context.Context, job Job, turn *turn) (out Outcome) {
 	}
 	out.Applied, out.Err = r.send(ctx, turn, r.free)
 	if out.Err == nil && r.how.Only == nil && ctx.Err() == nil && out.Applied.Unsent == 0 && out.Applied.Stopped == nil {
-		out.Err = r.settle(out.Applied)
+		out.Err = r.advance(out.Applied)
 	}
 	return out
 }
@@ -268,12 +268,12 @@ func (r *ready) before() (*ledger.Hold, error) {
 	}
 	err := r.each(func(c *plan.Change) error {
 		if c.Held && c.Temporary == "" {
-			r.settled = append(r.settled, ledger.Look{Key: c.Key, Again: true, Due: c.Due})
+			r.looksToStore = append(r.looksToStore, ledger.Look{Key: c.Key, Again: true, Due: c.Due})
 		}
 		return nil
 	})
 	if err == nil {
-		err = r.Store.Settle(r.flow.Flow, r.settled, nil)
+		err = r.Store.PutLooks(r.flow.Flow, r.looksToStore)
 	}
 	if err == nil && len(r.inVain) > 0 {
 		err = r.Store.Begin(r.flow.Flow, r.inVain)
@@ -287,8 +287,8 @@ func (r *ready) before() (*ledger.Hold, error) {
 	return hold, nil
 }
 
-// settle stores up to where everything is planned.
-func (r *ready) settle(sent apply.Report) error {
+// advance stores up to where everything is planned.
+func (r *ready) advance(sent apply.Report) error {
 	made := sent.Done[plan.Create] + sent.Done[plan.Adopt]
 	loaded := r.Plan.Held == 0 && made == r.Plan.Summary[plan.Create]+r.Plan.Summary[plan.Adopt]
 	if loaded || r.next.Contact == ledger.ContactMade {
@@ -299,7 +299,7 @@ func (r *ready) settle(sent apply.Report) error {
 			}
 		}
 	}
-	if err := r.Store.Settle(r.flow.Flow, nil, &r.next); err != nil {
+	if err := r.Store.PutProgress(r.flow.Flow, r.next); err != nil {
 		return fmt.Errorf("store how far %s has come: %w", r.flow.Flow, err)
 	}
 	return nil
@@ -315,9 +315,9 @@ func (r *ready) send(ctx context.Context, turn *turn, each func(func(*plan.Chang
 		total += n
 	}
 	carry := apply.Carry{Flow: r.flow.Flow, Run: r.how.Run, Target: r.flow.Target, Ledger: r.Store, Lane: r.flow.Lane,
-		Settle: r.Settle, Backoff: r.Backoff, Stop: turn.stop}
-	if r.how.Progress != nil {
-		carry.Progress = func(done int) { r.how.Progress(r.flow.Flow, done, total) }
+		SettleWindow: r.settleWindow(), Backoff: r.Backoff, Stop: turn.stop}
+	if r.how.Ended != nil {
+		carry.Ended = func(n int) { r.how.Ended(r.flow.Flow, n, total) }
 	}
 	report, err := carry.Out(ctx, func(fn func(*plan.Change) error) error {
 		return each(func(c *plan.Change) error {

@@ -43,8 +43,9 @@ type Progress interface {
 	Progress(flow ledger.Flow) (ledger.Progress, error)
 	EachLook(flow ledger.Flow, fn func(*ledger.Look) error) error
 	EachIntent(flow ledger.Flow, fn func(*ledger.Intent) error) error
-	// Settle stores looks, in slices, and after the last of them progress (unless nil).
-	Settle(flow ledger.Flow, looks []ledger.Look, progress *ledger.Progress) error
+	// PutLooks stores looks, many in one transaction: after an error some may be stored.
+	PutLooks(flow ledger.Flow, looks []ledger.Look) error
+	PutProgress(flow ledger.Flow, progress ledger.Progress) error
 
 	Hold(flow ledger.Flow) (*ledger.Hold, error) // nil: nothing is held
 	PutHold(flow ledger.Flow, hold *ledger.Hold) error

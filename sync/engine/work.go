@@ -31,22 +31,22 @@ type work struct {
 	looks   map[record.Key]*ledger.Look
 	intents map[record.Key]*ledger.Intent
 
-	book      *book
-	find      *changes // people without a known account, as creates
-	findLeft  *changes // the same for people who have left while a create was in doubt
-	renames   []*plan.Change
-	logins    logins
-	settled   []ledger.Look    // looks to store before the first request
-	dropped   []ledger.Outcome // intents that nobody needs any more
-	inVain    []ledger.Intent  // intents of people who left, that were looked for in vain
-	conflicts []plan.Problem
-	parked    []plan.Problem
-	protected int
-	unclaimed int
-	sought    map[record.Key]bool // who is in find and waited before
-	notes     []string
-	queue     []*ledger.Row // a page of people to look at
-	changed   map[record.Key]bool
+	book         *book
+	find         *changes // people without a known account, as creates
+	findLeft     *changes // the same for people who have left while a create was in doubt
+	renames      []*plan.Change
+	logins       logins
+	looksToStore []ledger.Look    // looks to store before the first request
+	dropped      []ledger.Outcome // intents that nobody needs any more
+	inVain       []ledger.Intent  // intents of people who left, that were looked for in vain
+	conflicts    []plan.Problem
+	parked       []plan.Problem
+	protected    int
+	unclaimed    int
+	sought       map[record.Key]bool // who is in find and waited before
+	notes        []string
+	queue        []*ledger.Row // a page of people to look at
+	changed      map[record.Key]bool
 }
 
 func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
@@ -232,7 +232,7 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 	if entry != nil && next != diff.Nothing && next != diff.Keep && w.flow.Protect.Protects(entry.Resource.Text("userName"), entry.RemoteID) {
 		w.protected++
 		// Looked at again in every run, so that nothing is forgotten once they are free.
-		w.settled = append(w.settled, ledger.Look{Key: row.Key, Again: true})
+		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, Again: true})
 		return nil
 	}
 	switch next {
@@ -246,7 +246,7 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 		if w.how.Only != nil {
 			w.notes = append(w.notes, fmt.Sprintf("%s: %s, so there is nothing to do", row.Key.ID, standing(in)))
 		}
-		w.settled = append(w.settled, ledger.Look{Key: row.Key, Due: due})
+		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, Due: due})
 		if in.Intent != nil && next == diff.Nothing {
 			w.dropped = append(w.dropped, ledger.Outcome{Key: row.Key, DropIntent: true})
 		}
@@ -337,7 +337,7 @@ func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
 	if next == diff.FindLeft {
 		if looked := in.Intent.Looked; !looked.IsZero() {
 			change.Doubt = looked
-			if w.at.Sub(looked) >= w.settleTime() {
+			if w.at.Sub(looked) >= w.settleWindow() {
 				change.Doubt = time.Time{}
 			}
 		}
@@ -350,11 +350,4 @@ func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
 		w.sought[in.Key] = true
 	}
 	return w.find.add(change)
-}
-
-func (w *work) settleTime() time.Duration {
-	if w.Settle > 0 {
-		return w.Settle
-	}
-	return 30 * time.Second
 }

@@ -25,10 +25,10 @@ type World struct {
 	// Terminal tells whether Err is a terminal, and Width how wide Out is.
 	Terminal bool
 	Width    int
-	// Settle, Backoff, Idle and Step are for tests: see engine.Engine, ldap.Options and
+	// SettleWindow, Backoff, Idle and Step are for tests: see engine.Engine, ldap.Options and
 	// state.Options.
-	Settle, Backoff, Idle time.Duration
-	Step                  func(name string)
+	SettleWindow, Backoff, Idle time.Duration
+	Step                        func(name string)
 }
 
 // Real gives the process's own world.

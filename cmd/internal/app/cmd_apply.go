@@ -56,7 +56,7 @@ func (s *session) applySaved(path string, saved []plan.Saved) error {
 		}
 		s.announce(job)
 		progress := s.progress()
-		outcomes, err := s.engine.Run(s.ctx, job, engine.How{Run: s.runID(), Expect: want.Digest, Progress: progress.show})
+		outcomes, err := s.engine.Run(s.ctx, job, engine.How{Run: s.runID(), Expect: want.Digest, Ended: progress.show})
 		progress.end()
 		if err != nil {
 			return s.refused(err)

@@ -149,7 +149,7 @@ func (s *session) release(hold *ledger.Hold, only []string) error {
 	}
 	s.announce(job)
 	progress := s.progress()
-	outcomes, err := s.engine.Run(s.ctx, job, engine.How{Run: s.runID(), Approve: yes, Progress: progress.show})
+	outcomes, err := s.engine.Run(s.ctx, job, engine.How{Run: s.runID(), Approve: yes, Ended: progress.show})
 	progress.end()
 	if err != nil {
 		return s.refused(err)

@@ -73,7 +73,7 @@ func (s *session) syncJobs(args []string, who string, shrink bool) error {
 func (s *session) runJob(job engine.Job, how engine.How) error {
 	s.announce(job)
 	progress := s.progress()
-	how.Progress = progress.show
+	how.Ended = progress.show
 	outcomes, err := s.engine.Run(s.ctx, job, how)
 	progress.end()
 	if err != nil {

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	world := app.Real()
-	world.Settle, _ = time.ParseDuration(os.Getenv(settleTime))
+	world.SettleWindow, _ = time.ParseDuration(os.Getenv(settleTime))
 	world.Idle, _ = time.ParseDuration(os.Getenv(idleTime))
 	world.Backoff = 10 * time.Millisecond
 	at, _ := strconv.ParseInt(os.Getenv(killAt), 10, 64)
