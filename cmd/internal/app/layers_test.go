@@ -28,15 +28,16 @@ var layers = map[string][]string{
 	"sources/sourcetest":     {"sync/record"},
 	"sources/ldap/slapdtest": {},
 
-	"targets/scim/profile": {"sync/resource"},
+	"targets/scim/profile": {"sync/resource", "internal/strictyaml"},
 	"targets/scim":         {"sync/plan", "sync/record", "sync/resource", "targets/scim/profile"},
 	"targets/sandbox":      {"sync/plan", "sync/resource", "targets/scim/profile"},
 	"targets/scimtest":     {"sync/plan", "sync/record", "sync/resource", "targets/scim", "targets/scim/profile"},
 
 	"state": {"sync/record", "sync/resource", "sync/ledger", "sync/plan", "sync/apply", "sync/engine"},
 
-	"cmd/internal/config": {},
-	"cmd/internal/app":    {"cmd/internal/config", "sources/", "targets/", "state", "sync/"},
+	"internal/strictyaml": {},
+	"cmd/internal/config": {"internal/strictyaml", "targets/scim/profile"},
+	"cmd/internal/app":    {"cmd/internal/config", "internal/", "sources/", "targets/", "state", "sync/"},
 	"cmd/scimsync":        {"cmd/internal/app"},
 }
 
@@ -55,7 +56,7 @@ var modules = map[string][]string{
 	"go.uber.org/zap":              {"cmd/internal/app", "sync/engine"},
 	"github.com/spf13/cobra":       {"cmd/internal/app"},
 	"github.com/go-ldap/ldap/v3":   {"sources/ldap", "sources/ldap/slapdtest"},
-	"github.com/goccy/go-yaml":     {"cmd/internal/config"},
+	"github.com/goccy/go-yaml":     {"cmd/internal/config", "internal/strictyaml"},
 	"github.com/expr-lang/expr":    {"sync/mapping"},
 	"github.com/robfig/cron/v3":    {"cmd/internal/config", "cmd/internal/schedule"},
 	"github.com/jedib0t/go-pretty": {"cmd/internal/app"},

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/goccy/go-yaml"
+
+	"scimsync/internal/strictyaml"
 )
 
 // Effective prints every line that holds, merged and with defaults, and where it comes from: FILE:LINE, or "default". For a job
@@ -40,7 +43,7 @@ func Effective(out io.Writer, cfg *Config, job string) error {
 		for i := range cfg.Jobs {
 			names = append(names, cfg.Jobs[i].Name)
 		}
-		return fmt.Errorf("there is no job named %s (%s)", job, suggest(job, names))
+		return fmt.Errorf("there is no job named %s (%s)", job, strictyaml.Suggest(job, names))
 	}
 	for _, name := range j.Sources() {
 		sourceTable.kind().lines(cfg.Source(name), under("sources."+name, tell))
@@ -76,7 +79,7 @@ func (c *Config) origin(path string) string {
 	if !ok {
 		return "default"
 	}
-	return filepath.Base(pos.File) + ":" + itoa(pos.Line)
+	return filepath.Base(pos.File) + ":" + strconv.Itoa(pos.Line)
 }
 
 // inherited is the path of a job's line that the line of a target at path is laid over: jobs.staff.users.match for

@@ -8,19 +8,21 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"scimsync/internal/strictyaml"
 )
 
 // scalar describes a value that is written as text: parse tells what is wrong with it ("" for nothing) and what to do.
 func scalar[T any](what string, of schema, parse func(text string) (T, string), print func(T) any) kind[T] {
 	return kind[T]{
 		schema: func(mode) schema { return of },
-		decode: func(s spot, n *node, into *T) {
-			if !s.wants(n, shapeText, what) {
+		decode: func(s spot, n *strictyaml.Node, into *T) {
+			if !s.wants(n, strictyaml.Text, what) {
 				return
 			}
-			value, wrong := parse(n.text)
+			value, wrong := parse(n.Text)
 			if wrong != "" {
-				s.wrong(s.at(n), strconv.Quote(n.text)+" "+wrong, "write "+what)
+				s.wrong(s.at(n), strconv.Quote(n.Text)+" "+wrong, "write "+what)
 				return
 			}
 			*into = value
@@ -37,15 +39,15 @@ func scalar[T any](what string, of schema, parse func(text string) (T, string), 
 func text(what string) kind[string] {
 	return kind[string]{
 		schema: func(mode) schema { return schema{"type": "string", "minLength": 1} },
-		decode: func(s spot, n *node, into *string) {
+		decode: func(s spot, n *strictyaml.Node, into *string) {
 			if !s.wantsText(n, what) {
 				return
 			}
-			if n.text == "" {
+			if n.Text == "" {
 				s.wrong(s.at(n), "is empty", "write "+what+", or remove the line")
 				return
 			}
-			*into = n.text
+			*into = n.Text
 		},
 		lines: func(value *string, tell emit) {
 			if *value != "" {
@@ -59,7 +61,7 @@ func text(what string) kind[string] {
 func filePath() kind[string] {
 	k := text("the path of a file")
 	read := k.decode
-	k.decode = func(s spot, n *node, into *string) {
+	k.decode = func(s spot, n *strictyaml.Node, into *string) {
 		var given string
 		if read(s, n, &given); given != "" {
 			*into = absolute(s.w.dir, given)
@@ -83,16 +85,16 @@ func word[T ~string](known ...T) kind[T] {
 	}
 	return kind[T]{
 		schema: func(mode) schema { return schema{"enum": list} },
-		decode: func(s spot, n *node, into *T) {
-			if !s.wants(n, shapeText, "one of "+orList(names)) {
+		decode: func(s spot, n *strictyaml.Node, into *T) {
+			if !s.wants(n, strictyaml.Text, "one of "+strictyaml.OrList(names)) {
 				return
 			}
-			if !slices.Contains(names, n.text) {
-				s.wrong(s.at(n), strconv.Quote(n.text)+" is unknown here", suggest(n.text, names))
+			if !slices.Contains(names, n.Text) {
+				s.wrong(s.at(n), strconv.Quote(n.Text)+" is unknown here", strictyaml.Suggest(n.Text, names))
 				*into = "" // no word at all, so that no rule takes it for the default
 				return
 			}
-			*into = T(n.text)
+			*into = T(n.Text)
 		},
 		lines: func(value *T, tell emit) { tell("", string(*value)) },
 	}
@@ -102,15 +104,15 @@ func word[T ~string](known ...T) kind[T] {
 func duration(least time.Duration) kind[time.Duration] {
 	of := schema{"type": "string", "pattern": `^([0-9]+(ms|s|m|h|d))+$`}
 	return scalar("a duration such as 90s, 15m, 2h or 30d", of, func(text string) (time.Duration, string) {
-		d, err := ParseDuration(text)
+		d, err := strictyaml.ParseDuration(text)
 		switch {
 		case err != nil:
 			return 0, err.Error()
 		case d < least:
-			return 0, "is too short, at least " + FormatDuration(least)
+			return 0, "is too short, at least " + strictyaml.FormatDuration(least)
 		}
 		return d, ""
-	}, func(d time.Duration) any { return FormatDuration(d) })
+	}, func(d time.Duration) any { return strictyaml.FormatDuration(d) })
 }
 
 // percentage is a share as "40%".
@@ -127,19 +129,19 @@ func percentage() kind[float64] {
 
 // integer is a whole number from least to most.
 func integer(least, most int) kind[int] {
-	what := "a whole number from " + itoa(least) + " to " + itoa(most)
+	what := "a whole number from " + strconv.Itoa(least) + " to " + strconv.Itoa(most)
 	if most == noLimit {
-		what = "a whole number of at least " + itoa(least)
+		what = "a whole number of at least " + strconv.Itoa(least)
 	}
 	return kind[int]{
 		schema: func(mode) schema { return schema{"type": "integer", "minimum": least, "maximum": most} },
-		decode: func(s spot, n *node, into *int) {
-			if !s.wants(n, shapeNumber, what) {
+		decode: func(s spot, n *strictyaml.Node, into *int) {
+			if !s.wants(n, strictyaml.Number, what) {
 				return
 			}
-			value, err := strconv.Atoi(n.text)
+			value, err := strconv.Atoi(n.Text)
 			if err != nil || value < least || value > most {
-				s.wrong(s.at(n), n.text+" is out of range", "write "+what)
+				s.wrong(s.at(n), n.Text+" is out of range", "write "+what)
 				return
 			}
 			*into = value
@@ -153,17 +155,17 @@ func share() kind[float64] {
 	const what = "a number from 0 to 100"
 	return kind[float64]{
 		schema: func(mode) schema { return schema{"type": "number", "minimum": 0, "maximum": 100} },
-		decode: func(s spot, n *node, into *float64) {
-			if number, ok := strings.CutSuffix(n.text, "%"); ok && n.shape == shapeText {
+		decode: func(s spot, n *strictyaml.Node, into *float64) {
+			if number, ok := strings.CutSuffix(n.Text, "%"); ok && n.Shape == strictyaml.Text {
 				s.wrong(s.at(n), "wants "+what+", without the sign", "write "+strings.TrimSpace(number))
 				return
 			}
-			if !s.wants(n, shapeNumber, what) {
+			if !s.wants(n, strictyaml.Number, what) {
 				return
 			}
-			value, err := strconv.ParseFloat(n.text, 64)
+			value, err := strconv.ParseFloat(n.Text, 64)
 			if err != nil || !(value >= 0 && value <= 100) {
-				s.wrong(s.at(n), n.text+" is out of range", "write "+what)
+				s.wrong(s.at(n), n.Text+" is out of range", "write "+what)
 				return
 			}
 			*into = value
@@ -176,9 +178,9 @@ func share() kind[float64] {
 func yesNo() kind[bool] {
 	return kind[bool]{
 		schema: func(mode) schema { return schema{"type": "boolean"} },
-		decode: func(s spot, n *node, into *bool) {
-			if s.wants(n, shapeBool, "true or false") {
-				*into = n.text == "true" || n.text == "True" || n.text == "TRUE"
+		decode: func(s spot, n *strictyaml.Node, into *bool) {
+			if s.wants(n, strictyaml.Bool, "true or false") {
+				*into = n.Text == "true" || n.Text == "True" || n.Text == "TRUE"
 			}
 		},
 		lines: func(value *bool, tell emit) { tell("", *value) },
@@ -189,15 +191,15 @@ func yesNo() kind[bool] {
 func expression() kind[Text] {
 	return kind[Text]{
 		schema: func(mode) schema { return schema{"type": []any{"string", "number", "boolean"}} },
-		decode: func(s spot, n *node, into *Text) {
-			if n.shape != shapeNumber && n.shape != shapeBool && !s.wants(n, shapeText, "an expression") {
+		decode: func(s spot, n *strictyaml.Node, into *Text) {
+			if n.Shape != strictyaml.Number && n.Shape != strictyaml.Bool && !s.wants(n, strictyaml.Text, "an expression") {
 				return
 			}
-			if n.text == "" {
+			if n.Text == "" {
 				s.wrong(s.at(n), "the expression is empty", "write an expression, such as mail")
 				return
 			}
-			*into = Text{Value: n.text, Pos: s.at(n)}
+			*into = Text{Value: n.Text, Pos: s.at(n)}
 		},
 		lines: func(value *Text, tell emit) {
 			if value.Value != "" {
@@ -211,9 +213,9 @@ func expression() kind[Text] {
 func literal() kind[string] {
 	return kind[string]{
 		schema: func(mode) schema { return schema{"type": []any{"string", "number"}} },
-		decode: func(s spot, n *node, into *string) {
-			if n.shape == shapeNumber || s.wants(n, shapeText, "text") {
-				*into = n.text
+		decode: func(s spot, n *strictyaml.Node, into *string) {
+			if n.Shape == strictyaml.Number || s.wants(n, strictyaml.Text, "text") {
+				*into = n.Text
 			}
 		},
 		lines: func(value *string, tell emit) { tell("", *value) },
@@ -225,7 +227,7 @@ func pointer[T any](k kind[T]) kind[*T] {
 	return kind[*T]{
 		keys:   k.keys,
 		schema: k.schema,
-		decode: func(s spot, n *node, into **T) {
+		decode: func(s spot, n *strictyaml.Node, into **T) {
 			value := new(T) // never the one of the job that this is laid over
 			if *into != nil {
 				*value = **into
@@ -247,8 +249,8 @@ func pointer[T any](k kind[T]) kind[*T] {
 func optional[T any](k kind[T]) kind[*T] {
 	out := pointer(k)
 	read := out.decode
-	out.decode = func(s spot, n *node, into **T) {
-		if n.shape == shapeNull {
+	out.decode = func(s spot, n *strictyaml.Node, into **T) {
+		if n.Shape == strictyaml.Null {
 			*into = nil
 			return
 		}
@@ -280,11 +282,11 @@ func list[T any](item kind[T], b bare) kind[[]T] {
 			}
 			return array
 		},
-		decode: func(s spot, n *node, into *[]T) {
-			items := n.items
-			if b == alone && n.shape != shapeList && n.shape != shapeNull {
-				items = []*node{n}
-			} else if !s.wants(n, shapeList, "a list") {
+		decode: func(s spot, n *strictyaml.Node, into *[]T) {
+			items := n.Items
+			if b == alone && n.Shape != strictyaml.List && n.Shape != strictyaml.Null {
+				items = []*strictyaml.Node{n}
+			} else if !s.wants(n, strictyaml.List, "a list") {
 				return
 			}
 			if len(items) == 0 {
@@ -294,10 +296,10 @@ func list[T any](item kind[T], b bare) kind[[]T] {
 			first := map[string]int{}
 			for i, it := range items {
 				item.decode(s.item(i, it), it, &(*into)[i])
-				if line, twice := first[it.text]; twice && it.text != "" {
-					s.wrong(s.item(i, it).at(it), strconv.Quote(it.text)+" stands here a second time", "first at line "+itoa(line))
+				if line, twice := first[it.Text]; twice && it.Text != "" {
+					s.wrong(s.item(i, it).at(it), strconv.Quote(it.Text)+" stands here a second time", "first at line "+strconv.Itoa(line))
 				} else {
-					first[it.text] = it.line
+					first[it.Text] = it.Line
 				}
 			}
 		},
@@ -337,11 +339,11 @@ func dateFormat() kind[DateFormat] {
 	const what = "a format of YYYY, MM, DD, HH, mm, ss and punctuation, such as YYYY-MM-DD"
 	return kind[DateFormat]{
 		schema: func(mode) schema { return schema{"type": "string", "minLength": 1} },
-		decode: func(s spot, n *node, into *DateFormat) {
-			if !s.wants(n, shapeText, what) {
+		decode: func(s spot, n *strictyaml.Node, into *DateFormat) {
+			if !s.wants(n, strictyaml.Text, what) {
 				return
 			}
-			format, err := ParseDateFormat(n.text)
+			format, err := ParseDateFormat(n.Text)
 			if err != nil {
 				s.wrong(s.at(n), err.Error(), "write "+what)
 				return
@@ -365,23 +367,23 @@ func named[T any](t table[T], name func(*T) (*string, *Pos)) kind[[]T] {
 				"propertyNames": schema{"pattern": nameRule.String()},
 			}
 		},
-		decode: func(s spot, n *node, into *[]T) {
-			if !s.wants(n, shapeMapping, "a mapping of names") {
+		decode: func(s spot, n *strictyaml.Node, into *[]T) {
+			if !s.wants(n, strictyaml.Mapping, "a mapping of names") {
 				return
 			}
-			if len(n.entries) == 0 {
+			if len(n.Entries) == 0 {
 				s.wrong(s.at(n), "names none", "name at least one")
 			}
-			for _, e := range n.entries {
+			for _, e := range n.Entries {
 				at := s.in(e)
-				if !nameRule.MatchString(e.key) {
-					s.wrong(at.key(), strconv.Quote(e.key)+" cannot be a name", "letters, digits, - and _, at most 63, a letter or digit first")
+				if !nameRule.MatchString(e.Key) {
+					s.wrong(at.key(), strconv.Quote(e.Key)+" cannot be a name", "letters, digits, - and _, at most 63, a letter or digit first")
 				}
 				var value T
 				k.fill(&value)
 				called, pos := name(&value)
-				*called, *pos = e.key, at.key()
-				k.decode(at, e.value, &value)
+				*called, *pos = e.Key, at.key()
+				k.decode(at, e.Value, &value)
 				*into = append(*into, value)
 			}
 		},

@@ -3,7 +3,10 @@ package config
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+
+	"scimsync/internal/strictyaml"
 )
 
 // ownership is the ownership of one attribute.
@@ -20,21 +23,21 @@ func own() kind[Own] {
 			}}
 		},
 		fill: func(into *Own) { into.Default = OwnElements },
-		decode: func(s spot, n *node, into *Own) {
-			if n.shape == shapeText {
+		decode: func(s spot, n *strictyaml.Node, into *Own) {
+			if n.Shape == strictyaml.Text {
 				*into = Own{Default: into.Default}
 				one.decode(s, n, &into.Default)
 				return
 			}
-			if !s.wants(n, shapeMapping, "elements, all, or a mapping of attributes to one of them") {
+			if !s.wants(n, strictyaml.Mapping, "elements, all, or a mapping of attributes to one of them") {
 				return
 			}
 			lines := slices.Clone(into.Lines)
-			for _, e := range n.entries {
+			for _, e := range n.Entries {
 				at := s.in(e)
-				line := OwnLine{Path: Text{Value: e.key, Pos: at.key()}, Own: into.Default}
-				one.decode(at, e.value, &line.Own)
-				i := slices.IndexFunc(lines, func(l OwnLine) bool { return strings.EqualFold(l.Path.Value, e.key) })
+				line := OwnLine{Path: Text{Value: e.Key, Pos: at.key()}, Own: into.Default}
+				one.decode(at, e.Value, &line.Own)
+				i := slices.IndexFunc(lines, func(l OwnLine) bool { return strings.EqualFold(l.Path.Value, e.Key) })
 				if i < 0 {
 					lines = append(lines, line)
 				} else {
@@ -67,31 +70,31 @@ func mapLines() kind[[]MapLine] {
 			line["type"] = append(slices.Clone(line["type"].([]any)), "null")
 			return schema{"type": "object", "additionalProperties": schema{"anyOf": []any{line, full.schema(whole)}}}
 		},
-		decode: func(s spot, n *node, into *[]MapLine) {
-			if !s.wants(n, shapeMapping, "a mapping of SCIM paths to expressions") {
+		decode: func(s spot, n *strictyaml.Node, into *[]MapLine) {
+			if !s.wants(n, strictyaml.Mapping, "a mapping of SCIM paths to expressions") {
 				return
 			}
 			lines := slices.Clone(*into)
 			first := map[string]int{}
-			for _, e := range n.entries {
+			for _, e := range n.Entries {
 				at := s.in(e)
 				at.over = "" // a line stands for itself
-				folded := strings.ToLower(e.key)
+				folded := strings.ToLower(e.Key)
 				if line, twice := first[folded]; twice {
-					s.wrong(at.key(), "the same path as at line "+itoa(line), "paths do not differ by case: keep one of them")
+					s.wrong(at.key(), "the same path as at line "+strconv.Itoa(line), "paths do not differ by case: keep one of them")
 					continue
 				}
-				first[folded] = e.line
-				line := MapLine{Path: Text{Value: e.key, Pos: at.key()}, When: WhenAlways}
-				switch e.value.shape {
-				case shapeNull:
+				first[folded] = e.Line
+				line := MapLine{Path: Text{Value: e.Key, Pos: at.key()}, When: WhenAlways}
+				switch e.Value.Shape {
+				case strictyaml.Null:
 					line.Drop = true
-				case shapeMapping:
-					full.decode(at, e.value, &line)
+				case strictyaml.Mapping:
+					full.decode(at, e.Value, &line)
 				default:
-					expr.decode(at, e.value, &line.Expr)
+					expr.decode(at, e.Value, &line.Expr)
 				}
-				i := slices.IndexFunc(lines, func(l MapLine) bool { return strings.EqualFold(l.Path.Value, e.key) })
+				i := slices.IndexFunc(lines, func(l MapLine) bool { return strings.EqualFold(l.Path.Value, e.Key) })
 				if i < 0 {
 					lines = append(lines, line)
 				} else {
@@ -147,11 +150,11 @@ func toField() field[Job] {
 	}
 }
 
-func decodeTo(s spot, n *node, j *Job) {
-	items := n.items
-	if n.shape == shapeText {
-		items = []*node{n}
-	} else if !s.wants(n, shapeList, "a list of targets") {
+func decodeTo(s spot, n *strictyaml.Node, j *Job) {
+	items := n.Items
+	if n.Shape == strictyaml.Text {
+		items = []*strictyaml.Node{n}
+	} else if !s.wants(n, strictyaml.List, "a list of targets") {
 		return
 	}
 	if len(items) == 0 {
@@ -161,16 +164,16 @@ func decodeTo(s spot, n *node, j *Job) {
 		at := s.item(i, item)
 		to := To{Users: j.Users, Leavers: j.Leavers, Guard: j.Guard}
 		switch {
-		case item.shape == shapeText:
-			to.Target = Text{Value: item.text, Pos: at.at(item)}
-		case item.shape == shapeMapping && len(item.entries) == 1:
-			e := item.entries[0]
-			to.Target = Text{Value: e.key, Pos: at.at(item)}
+		case item.Shape == strictyaml.Text:
+			to.Target = Text{Value: item.Text, Pos: at.at(item)}
+		case item.Shape == strictyaml.Mapping && len(item.Entries) == 1:
+			e := item.Entries[0]
+			to.Target = Text{Value: e.Key, Pos: at.at(item)}
 			// Known by the target's name, not by its number in the list, and looked up in the job where it says nothing.
-			laid := spot{w: s.w, path: join(s.path, e.key), over: strings.TrimSuffix(s.path, ".to"), line: e.line, column: e.column}
+			laid := spot{w: s.w, path: strictyaml.Join(s.path, e.Key), over: strings.TrimSuffix(s.path, ".to"), line: e.Line, column: e.Column}
 			s.w.places[laid.path] = laid.key()
-			overTable.decode(laid, e.value, &to)
-		case item.shape == shapeBroken:
+			overTable.decode(laid, e.Value, &to)
+		case item.Shape == strictyaml.Broken:
 			continue
 		default:
 			s.wrong(at.at(item), "wants the name of a target, or one name with the lines laid over this job's", "as in - ringcentral: {users: {…}}")

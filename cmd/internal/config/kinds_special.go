@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"scimsync/internal/strictyaml"
 )
 
 // isLoopback says whether host is this machine, by the name localhost or a loopback address.
@@ -17,32 +19,32 @@ func isLoopback(host string) bool {
 
 // address is a URL with one of the schemes. What is wrong with it is said without the URL, which may hold a password.
 func address(schemes ...string) kind[string] {
-	what := "a URL that begins with " + orList(schemes)
+	what := "a URL that begins with " + strictyaml.OrList(schemes)
 	return kind[string]{
 		schema: func(mode) schema {
 			return schema{"type": "string", "pattern": "^(" + strings.Join(schemes, "|") + ")"}
 		},
-		decode: func(s spot, n *node, into *string) {
-			if !s.wants(n, shapeText, what) {
+		decode: func(s spot, n *strictyaml.Node, into *string) {
+			if !s.wants(n, strictyaml.Text, what) {
 				return
 			}
-			u, err := url.Parse(n.text)
+			u, err := url.Parse(n.Text)
 			wrong := ""
 			switch {
-			case err != nil || !hasPrefix(n.text, schemes):
+			case err != nil || !hasPrefix(n.Text, schemes):
 				wrong = "is not " + what
 			case u.Host == "":
 				wrong = "names no host"
 			case u.User != nil:
 				wrong = "holds a user or a password, which belong under their own keys"
-			case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(n.text, "#"):
+			case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(n.Text, "#"):
 				wrong = "has a query or a fragment, and a base URL has none"
 			}
 			if wrong != "" {
 				s.wrong(s.at(n), "the URL "+wrong, "")
 				return
 			}
-			*into = strings.TrimRight(n.text, "/")
+			*into = strings.TrimRight(n.Text, "/")
 		},
 		lines: func(value *string, tell emit) {
 			if *value != "" {
@@ -151,17 +153,17 @@ func secret() kind[Secret] {
 	}
 }
 
-func decodeSecret(s spot, n *node, into *Secret) {
-	switch n.shape {
-	case shapeText:
-		if n.text == "" {
+func decodeSecret(s spot, n *strictyaml.Node, into *Secret) {
+	switch n.Shape {
+	case strictyaml.Text:
+		if n.Text == "" {
 			s.wrong(s.at(n), "the secret is empty", "an empty password is a login as nobody; write {file: PATH} or {env: NAME}")
 			return
 		}
 		s.warn(s.at(n), "the secret stands in plain text", "move it to a file of mode 0600 and write {file: PATH}, or {env: NAME}")
-		*into = PlainSecret(n.text)
+		*into = PlainSecret(n.Text)
 		return
-	case shapeMapping:
+	case strictyaml.Mapping:
 		var w where
 		secretTable.decode(s, n, &w)
 		*into = Secret{file: w.file, env: w.env, credential: w.credential}
@@ -170,19 +172,19 @@ func decodeSecret(s spot, n *node, into *Secret) {
 		}
 		return
 	}
-	s.wants(n, shapeMapping, "{file: PATH}, {env: NAME} or {credential: NAME, file: PATH}")
+	s.wants(n, strictyaml.Mapping, "{file: PATH}, {env: NAME} or {credential: NAME, file: PATH}")
 }
 
 // version is the version of the config format, of which there is one.
 func version() kind[int] {
 	return kind[int]{
 		schema: func(mode) schema { return schema{"const": 1} },
-		decode: func(s spot, n *node, into *int) {
-			if !s.wants(n, shapeNumber, "the number 1") {
+		decode: func(s spot, n *strictyaml.Node, into *int) {
+			if !s.wants(n, strictyaml.Number, "the number 1") {
 				return
 			}
-			if n.text != "1" {
-				s.wrong(s.at(n), "version "+strconv.Quote(n.text)+" is not one this scimsync reads", "write 1")
+			if n.Text != "1" {
+				s.wrong(s.at(n), "version "+strconv.Quote(n.Text)+" is not one this scimsync reads", "write 1")
 				return
 			}
 			*into = 1

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	_ "time/tzdata" // time zones are config: they must not depend on what the machine has installed
+
+	"scimsync/internal/strictyaml"
 )
 
 // DefaultPath is the config file of a machine on which nothing else is said.
@@ -46,9 +48,9 @@ func Load(path string) (*Config, []Problem, error) {
 
 // parse decodes and checks a config text. Relative paths in it are relative to dir.
 func parse(file, dir string, text []byte) (*Config, []Problem, error) {
-	tree, problems := readNodes(file, text)
+	tree, problems := strictyaml.Read(file, text)
 	if tree == nil {
-		return nil, nil, problems.sorted()
+		return nil, nil, problems.Sorted()
 	}
 	w := &walker{file: file, dir: dir, problems: problems, places: map[string]Pos{}}
 	var r root
@@ -58,9 +60,9 @@ func parse(file, dir string, text []byte) (*Config, []Problem, error) {
 	r.State.Dir = stateDir()
 	whole.decode(spot{w: w, line: 1, column: 1}, tree, &r)
 	if len(w.problems) > 0 {
-		return nil, w.warnings.sorted(), w.problems.sorted()
+		return nil, w.warnings.Sorted(), w.problems.Sorted()
 	}
-	return &r.Config, w.warnings.sorted(), nil
+	return &r.Config, w.warnings.Sorted(), nil
 }
 
 // stateDir is the default state directory: the first that systemd made for the service, if any.

@@ -3,8 +3,11 @@ package config
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"scimsync/internal/strictyaml"
 )
 
 // checkTarget looks at the keys of a target together.
@@ -42,7 +45,7 @@ func checkJob(s spot, j *Job) {
 	first := map[string]int{}
 	for _, to := range j.To {
 		if line, twice := first[to.Target.Value]; twice {
-			s.wrong(to.Target.Pos, to.Target.Value+" stands here a second time", "first at line "+itoa(line))
+			s.wrong(to.Target.Pos, to.Target.Value+" stands here a second time", "first at line "+strconv.Itoa(line))
 		} else {
 			first[to.Target.Value] = to.Target.Pos.Line
 		}
@@ -107,7 +110,7 @@ func (s spot) refers(to Text, what string, known []string) {
 	if len(known) == 0 || to.Value == "" || slices.Contains(known, to.Value) {
 		return // that there are none at all is reported where they are missing
 	}
-	s.wrong(to.Pos, "there is no "+what+" named "+to.Value, suggest(to.Value, known))
+	s.wrong(to.Pos, "there is no "+what+" named "+to.Value, strictyaml.Suggest(to.Value, known))
 }
 
 // renamed reports a former name that is still in use: its state cannot have two heirs.

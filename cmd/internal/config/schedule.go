@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"scimsync/internal/strictyaml"
 )
 
 // ParseSchedule reads a schedule: the five fields of cron (minute, hour, day of month, month, day of week) or one of the words
@@ -35,7 +37,7 @@ func ParseSchedule(text string, zone *time.Location) (cron.Schedule, error) {
 
 // parseEvery reads what follows @every.
 func parseEvery(text string) (cron.Schedule, error) {
-	every, err := ParseDuration(text)
+	every, err := strictyaml.ParseDuration(text)
 	if err != nil {
 		return nil, fmt.Errorf("%q after @every %w", text, err)
 	}

@@ -189,7 +189,7 @@ var protectTable = table[Protect]{
 	check: func(s spot, p *Protect) {
 		for i, glob := range p.UserNames {
 			if _, err := path.Match(glob, ""); err != nil {
-				s.wrong(s.child("userName["+itoa(i)+"]"), strconv.Quote(glob)+" is not a glob", `close the bracket, or write \[ for a bracket`)
+				s.wrong(s.child("userName["+strconv.Itoa(i)+"]"), strconv.Quote(glob)+" is not a glob", `close the bracket, or write \[ for a bracket`)
 			}
 		}
 	},

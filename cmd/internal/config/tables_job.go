@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"scimsync/internal/strictyaml"
+)
 
 var jobTable = table[Job]{
 	fields: []field[Job]{
@@ -23,9 +27,9 @@ var jobTable = table[Job]{
 func name(what string) kind[Text] {
 	return kind[Text]{
 		schema: func(mode) schema { return schema{"type": "string", "minLength": 1} },
-		decode: func(s spot, n *node, into *Text) {
+		decode: func(s spot, n *strictyaml.Node, into *Text) {
 			if s.wantsText(n, "the name of "+what) {
-				*into = Text{Value: n.text, Pos: s.at(n)}
+				*into = Text{Value: n.Text, Pos: s.at(n)}
 			}
 		},
 		lines: func(value *Text, tell emit) { tell("", value.Value) },
@@ -124,7 +128,7 @@ var limitTable = table[Limit]{
 // writes is laid over the job's.
 func limit() kind[Limit] {
 	k := limitTable.kind()
-	k.decode = func(s spot, n *node, into *Limit) {
+	k.decode = func(s spot, n *strictyaml.Node, into *Limit) {
 		if s.over == "" {
 			*into = Limit{}
 		}

@@ -3,7 +3,10 @@ package config
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+
+	"scimsync/internal/strictyaml"
 )
 
 var ldapTable = table[LDAP]{
@@ -58,12 +61,12 @@ func ldapURL() kind[string] {
 	const what = "a URL that begins with ldaps://, ldap:// or ldapi://"
 	return kind[string]{
 		schema: func(mode) schema { return schema{"type": "string", "pattern": "^(ldaps|ldap|ldapi)://"} },
-		decode: func(s spot, n *node, into *string) {
-			if !s.wants(n, shapeText, what) {
+		decode: func(s spot, n *strictyaml.Node, into *string) {
+			if !s.wants(n, strictyaml.Text, what) {
 				return
 			}
-			u, err := url.Parse(n.text)
-			socket, local := strings.CutPrefix(n.text, "ldapi://")
+			u, err := url.Parse(n.Text)
+			socket, local := strings.CutPrefix(n.Text, "ldapi://")
 			wrong := ""
 			switch {
 			case local: // ldapi://%2Frun%2Fslapd.sock: the host is an escaped path, which net/url refuses
@@ -84,7 +87,7 @@ func ldapURL() kind[string] {
 				s.wrong(s.at(n), "the URL "+wrong, "")
 				return
 			}
-			*into = n.text
+			*into = n.Text
 		},
 		lines: func(value *string, tell emit) { tell("", *value) },
 	}
@@ -97,7 +100,7 @@ func checkLDAP(s spot, l *LDAP) {
 		s.wrong(s.child("tls.start_tls"), "start_tls is for ldap://, and no URL is one", "write ldap:// for StartTLS, or remove start_tls: ldaps:// needs none")
 	}
 	for i, raw := range l.URLs {
-		pos := s.child("urls[" + itoa(i) + "]")
+		pos := s.child("urls[" + strconv.Itoa(i) + "]")
 		scheme, rest, _ := strings.Cut(raw, "://")
 		host := rest
 		if u, err := url.Parse(raw); err == nil {

@@ -3,7 +3,10 @@ package config
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+
+	"scimsync/internal/strictyaml"
 )
 
 // walker collects what a walk over the nodes finds.
@@ -26,25 +29,25 @@ type spot struct {
 }
 
 // in is the spot of the value under an entry of the value at s.
-func (s spot) in(e entry) spot {
-	child := spot{w: s.w, path: join(s.path, e.key), line: e.line, column: e.column}
+func (s spot) in(e strictyaml.Entry) spot {
+	child := spot{w: s.w, path: strictyaml.Join(s.path, e.Key), line: e.Line, column: e.Column}
 	if s.over != "" {
-		child.over = join(s.over, e.key)
+		child.over = strictyaml.Join(s.over, e.Key)
 	}
-	s.w.places[child.path] = child.at(e.value)
+	s.w.places[child.path] = child.at(e.Value)
 	return child
 }
 
 // item is the spot of the i-th item of the list at s.
-func (s spot) item(i int, n *node) spot {
-	child := spot{w: s.w, path: s.path + "[" + itoa(i) + "]", line: n.line, column: n.column}
+func (s spot) item(i int, n *strictyaml.Node) spot {
+	child := spot{w: s.w, path: s.path + "[" + strconv.Itoa(i) + "]", line: n.Line, column: n.Column}
 	s.w.places[child.path] = child.at(n)
 	return child
 }
 
 // at is the place of a value that belongs to this spot.
-func (s spot) at(n *node) Pos {
-	return Pos{File: s.w.file, Line: n.line, Column: n.column, Path: s.path}
+func (s spot) at(n *strictyaml.Node) Pos {
+	return Pos{File: s.w.file, Line: n.Line, Column: n.Column, Path: s.path}
 }
 
 // key is the place of the key that holds the value at s.
@@ -54,23 +57,23 @@ func (s spot) key() Pos {
 
 // has says whether the file has the key under the value at s, here or in what this value is laid over.
 func (s spot) has(key string) bool {
-	if _, ok := s.w.places[join(s.path, key)]; ok {
+	if _, ok := s.w.places[strictyaml.Join(s.path, key)]; ok {
 		return true
 	}
-	_, ok := s.w.places[join(s.over, key)]
+	_, ok := s.w.places[strictyaml.Join(s.over, key)]
 	return ok && s.over != ""
 }
 
 // child is the place of a key under the value at s, or of s where the file leaves it out.
 func (s spot) child(key string) Pos {
-	if pos, ok := s.w.places[join(s.path, key)]; ok {
+	if pos, ok := s.w.places[strictyaml.Join(s.path, key)]; ok {
 		return pos
 	}
-	if pos, ok := s.w.places[join(s.over, key)]; ok && s.over != "" {
+	if pos, ok := s.w.places[strictyaml.Join(s.over, key)]; ok && s.over != "" {
 		return pos
 	}
 	pos := s.key()
-	pos.Path = join(s.path, key)
+	pos.Path = strictyaml.Join(s.path, key)
 	return pos
 }
 
@@ -80,14 +83,6 @@ func (s spot) wrong(pos Pos, message, hint string) {
 
 func (s spot) warn(pos Pos, message, hint string) {
 	s.w.warnings = append(s.w.warnings, pos.Problem(message, hint))
-}
-
-// join is the path of key under path.
-func join(path, key string) string {
-	if path == "" {
-		return key
-	}
-	return path + "." + key
 }
 
 // schema is a JSON Schema.
@@ -108,7 +103,7 @@ type emit func(path string, value any)
 type kind[T any] struct {
 	schema func(mode) schema
 	// decode reads n into what holds the default, or the value that n is laid over.
-	decode func(s spot, n *node, into *T)
+	decode func(s spot, n *strictyaml.Node, into *T)
 	// lines tells what a value holds, for print and for the defaults of the schema. It tells nothing of what is absent.
 	lines func(value *T, tell emit)
 	// fill sets the defaults.
@@ -123,7 +118,7 @@ type field[S any] struct {
 	doc      string
 	required bool
 	schema   func(mode) schema
-	decode   func(s spot, n *node, into *S)
+	decode   func(s spot, n *strictyaml.Node, into *S)
 	lines    func(from *S, tell emit)
 	fill     func(*S)
 	keys     []string
@@ -133,7 +128,7 @@ type field[S any] struct {
 func key[S, T any](name string, k kind[T], at func(*S) *T, doc string) field[S] {
 	return field[S]{
 		name: name, doc: doc, keys: k.keys, schema: k.schema,
-		decode: func(s spot, n *node, into *S) { k.decode(s, n, at(into)) },
+		decode: func(s spot, n *strictyaml.Node, into *S) { k.decode(s, n, at(into)) },
 		lines:  func(from *S, tell emit) { k.lines(at(from), tell) },
 		fill: func(into *S) {
 			if k.fill != nil {
@@ -225,21 +220,21 @@ func (t table[S]) kind() kind[S] {
 }
 
 // decode reads a mapping: unknown keys first, then the known ones in the order of the table, then what must be there.
-func (t table[S]) decode(s spot, n *node, into *S) {
-	if !s.wants(n, shapeMapping, "a mapping of keys to values") {
+func (t table[S]) decode(s spot, n *strictyaml.Node, into *S) {
+	if !s.wants(n, strictyaml.Mapping, "a mapping of keys to values") {
 		return
 	}
-	for _, e := range n.entries {
-		if slices.Contains(t.names(), e.key) || t.free == freeKeys && strings.HasPrefix(e.key, "x-") {
+	for _, e := range n.Entries {
+		if slices.Contains(t.names(), e.Key) || t.free == freeKeys && strings.HasPrefix(e.Key, "x-") {
 			continue
 		}
-		pos := Pos{File: s.w.file, Line: e.line, Column: e.column, Path: join(s.path, e.key)}
-		s.wrong(pos, "unknown key", t.meant(e.key))
+		pos := Pos{File: s.w.file, Line: e.Line, Column: e.Column, Path: strictyaml.Join(s.path, e.Key)}
+		s.wrong(pos, "unknown key", t.meant(e.Key))
 	}
 	for _, f := range t.fields {
-		for _, e := range n.entries {
-			if e.key == f.name {
-				f.decode(s.in(e), e.value, into)
+		for _, e := range n.Entries {
+			if e.Key == f.name {
+				f.decode(s.in(e), e.Value, into)
 			}
 		}
 	}
@@ -260,7 +255,7 @@ func (t table[S]) meant(unknown string) string {
 			return "it belongs under " + f.name
 		}
 	}
-	return suggest(unknown, t.names())
+	return strictyaml.Suggest(unknown, t.names())
 }
 
 func (t table[S]) schema(m mode) schema {
@@ -287,29 +282,29 @@ func (t table[S]) schema(m mode) schema {
 }
 
 // wants reports a value that has not the shape it should have.
-func (s spot) wants(n *node, want shape, what string) bool {
-	if n.shape == want {
+func (s spot) wants(n *strictyaml.Node, want strictyaml.Shape, what string) bool {
+	if n.Shape == want {
 		return true
 	}
 	hint := ""
 	switch {
-	case n.shape == shapeBroken:
+	case n.Shape == strictyaml.Broken:
 		return false
-	case n.shape == shapeNull:
+	case n.Shape == strictyaml.Null:
 		s.wrong(s.key(), "has no value", "write "+what+", or remove the line")
 		return false
-	case want == shapeList && n.shape != shapeMapping:
+	case want == strictyaml.List && n.Shape != strictyaml.Mapping:
 		hint = "write [ and ] around it"
 	}
-	s.wrong(s.at(n), "wants "+what+", and this is "+string(n.shape), hint)
+	s.wrong(s.at(n), "wants "+what+", and this is "+string(n.Shape), hint)
 	return false
 }
 
 // wantsText is wants for text of any kind, which YAML may have taken for something else.
-func (s spot) wantsText(n *node, what string) bool {
-	if n.shape == shapeNumber || n.shape == shapeBool {
-		s.wrong(s.at(n), "wants "+what+", and this is "+string(n.shape), "write it in quotes")
+func (s spot) wantsText(n *strictyaml.Node, what string) bool {
+	if n.Shape == strictyaml.Number || n.Shape == strictyaml.Bool {
+		s.wrong(s.at(n), "wants "+what+", and this is "+string(n.Shape), "write it in quotes")
 		return false
 	}
-	return s.wants(n, shapeText, what)
+	return s.wants(n, strictyaml.Text, what)
 }

@@ -1,7 +1,11 @@
-package config
+// Package strictyaml reads YAML into a tree in which every value knows its place, and helps to say what is wrong with it: problems
+// with file, line, column and path, and the word that was meant. The config file and the profiles of service providers are read
+// with it. What keys there are and what they mean is for those who read the tree.
+package strictyaml
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -9,34 +13,35 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// shape is what a YAML value is.
-type shape string
+// Shape is what a YAML value is.
+type Shape string
 
+// The shapes; each is named as messages name it.
 const (
-	shapeText    shape = "text"
-	shapeNumber  shape = "a number"
-	shapeBool    shape = "true or false"
-	shapeNull    shape = "empty"
-	shapeList    shape = "a list"
-	shapeMapping shape = "a mapping"
-	shapeBroken  shape = "broken" // reported already
+	Text    Shape = "text"
+	Number  Shape = "a number"
+	Bool    Shape = "true or false"
+	Null    Shape = "empty"
+	List    Shape = "a list"
+	Mapping Shape = "a mapping"
+	Broken  Shape = "broken" // reported already
 )
 
-// node is a YAML value with its place, with anchors, aliases and merges resolved.
-type node struct {
-	shape        shape
-	text         string // of a scalar: as it is written, without quotes
-	items        []*node
-	entries      []entry
-	line, column int
+// Node is a YAML value with its place, with anchors, aliases and merges resolved.
+type Node struct {
+	Shape        Shape
+	Text         string // of a scalar: as it is written, without quotes
+	Items        []*Node
+	Entries      []Entry
+	Line, Column int
 	weight       int // see weigh
 }
 
-// entry is one line of a mapping.
-type entry struct {
-	key          string
-	line, column int // of the key
-	value        *node
+// Entry is one line of a mapping.
+type Entry struct {
+	Key          string
+	Line, Column int // of the key
+	Value        *Node
 }
 
 // Limits on what aliases may blow a small file up to.
@@ -48,7 +53,7 @@ const (
 // reader turns a parsed YAML file into nodes.
 type reader struct {
 	file     string
-	anchors  map[string]*node
+	anchors  map[string]*Node
 	made     int // nodes, counted as often as aliases repeat them
 	problems Problems
 }
@@ -60,12 +65,12 @@ type inside struct {
 }
 
 func (at inside) key(name string) inside {
-	return inside{path: join(at.path, name), depth: at.depth + 1}
+	return inside{path: Join(at.path, name), depth: at.depth + 1}
 }
 
-// readNodes parses a YAML text. The node is nil when the text is not YAML at all; then the problems say why.
-func readNodes(file string, text []byte) (*node, Problems) {
-	r := &reader{file: file, anchors: map[string]*node{}}
+// Read parses a YAML text. The node is nil when the text is not YAML at all; then the problems say why.
+func Read(file string, text []byte) (*Node, Problems) {
+	r := &reader{file: file, anchors: map[string]*Node{}}
 	parsed, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		r.syntax(err)
@@ -78,14 +83,14 @@ func readNodes(file string, text []byte) (*node, Problems) {
 		}
 	}
 	if len(docs) == 0 {
-		return &node{shape: shapeMapping, line: 1, column: 1}, nil
+		return &Node{Shape: Mapping, Line: 1, Column: 1}, nil
 	}
 	root := r.node(docs[0], inside{})
 	if r.made > maxNodes {
-		return nil, Problems{{File: file, Line: root.line, Column: root.column, Message: "aliases unfold to more than " + itoa(maxNodes) + " values", Hint: "look for anchors that hold aliases"}}
+		return nil, Problems{{File: file, Line: root.Line, Column: root.Column, Message: "aliases unfold to more than " + strconv.Itoa(maxNodes) + " values", Hint: "look for anchors that hold aliases"}}
 	}
 	if len(docs) > 1 {
-		r.problem("", docs[1], "a second YAML document", "a config file is one document: remove the --- line")
+		r.problem("", docs[1], "a second YAML document", "a file is one document: remove the --- line")
 	}
 	return root, r.problems
 }
@@ -125,13 +130,13 @@ func place(n ast.Node) (line, column int) {
 }
 
 // node converts one value.
-func (r *reader) node(n ast.Node, at inside) *node {
+func (r *reader) node(n ast.Node, at inside) *Node {
 	line, column := place(n)
-	out := &node{shape: shapeNull, line: line, column: column}
+	out := &Node{Shape: Null, Line: line, Column: column}
 	r.made = min(r.made+1, maxNodes+1)
 	if at.depth > maxDepth {
-		r.problem(at.path, n, "nested more than "+itoa(maxDepth)+" deep", "")
-		out.shape = shapeBroken
+		r.problem(at.path, n, "nested more than "+strconv.Itoa(maxDepth)+" deep", "")
+		out.Shape = Broken
 		return out
 	}
 	switch v := n.(type) {
@@ -140,9 +145,9 @@ func (r *reader) node(n ast.Node, at inside) *node {
 	case *ast.MappingValueNode:
 		r.mapping(out, []*ast.MappingValueNode{v}, at)
 	case *ast.SequenceNode:
-		out.shape = shapeList
+		out.Shape = List
 		for i, item := range v.Values {
-			out.items = append(out.items, r.node(item, inside{path: at.path + "[" + itoa(i) + "]", depth: at.depth + 1}))
+			out.Items = append(out.Items, r.node(item, inside{path: at.path + "[" + strconv.Itoa(i) + "]", depth: at.depth + 1}))
 		}
 	case *ast.AnchorNode:
 		out = r.node(v.Value, inside{path: at.path, depth: at.depth + 1})
@@ -159,26 +164,26 @@ func (r *reader) node(n ast.Node, at inside) *node {
 }
 
 // scalar fills in a value that is neither list nor mapping.
-func (n *node) scalar(from ast.Node) {
+func (n *Node) scalar(from ast.Node) {
 	switch v := from.(type) {
 	case *ast.StringNode:
-		n.shape, n.text = shapeText, v.Value
+		n.Shape, n.Text = Text, v.Value
 	case *ast.LiteralNode:
-		n.shape, n.text = shapeText, v.Value.Value
+		n.Shape, n.Text = Text, v.Value.Value
 	case *ast.IntegerNode:
-		n.shape, n.text = shapeNumber, v.Token.Value
+		n.Shape, n.Text = Number, v.Token.Value
 	case *ast.FloatNode:
-		n.shape, n.text = shapeNumber, v.Token.Value
+		n.Shape, n.Text = Number, v.Token.Value
 	case *ast.BoolNode:
-		n.shape, n.text = shapeBool, v.Token.Value
+		n.Shape, n.Text = Bool, v.Token.Value
 	case *ast.NullNode:
 	default: // .inf and .nan: nothing here wants them as numbers
-		n.shape, n.text = shapeText, from.GetToken().Value
+		n.Shape, n.Text = Text, from.GetToken().Value
 	}
 }
 
 // alias returns what the anchor of that name holds: the value with its own place.
-func (r *reader) alias(v *ast.AliasNode, otherwise *node, at inside) *node {
+func (r *reader) alias(v *ast.AliasNode, otherwise *Node, at inside) *Node {
 	name := v.Value.GetToken().Value
 	target, ok := r.anchors[name]
 	if !ok {
@@ -186,8 +191,8 @@ func (r *reader) alias(v *ast.AliasNode, otherwise *node, at inside) *node {
 		for known := range r.anchors {
 			names = append(names, known)
 		}
-		r.problem(at.path, v, "no anchor &"+name+" stands above this alias", suggest(name, names))
-		otherwise.shape = shapeBroken
+		r.problem(at.path, v, "no anchor &"+name+" stands above this alias", Suggest(name, names))
+		otherwise.Shape = Broken
 		return otherwise
 	}
 	r.made = min(r.made+target.weight, maxNodes+1)
@@ -195,39 +200,39 @@ func (r *reader) alias(v *ast.AliasNode, otherwise *node, at inside) *node {
 }
 
 // weigh counts a value with all that is in it, up to the limit: behind aliases there may be more than anyone could count.
-func (n *node) weigh() {
+func (n *Node) weigh() {
 	n.weight = 1
-	for _, item := range n.items {
+	for _, item := range n.Items {
 		n.weight = min(n.weight+item.weight, maxNodes+1)
 	}
-	for _, e := range n.entries {
-		n.weight = min(n.weight+e.value.weight, maxNodes+1)
+	for _, e := range n.Entries {
+		n.weight = min(n.weight+e.Value.weight, maxNodes+1)
 	}
 }
 
 // tag understands !!str, which makes text of any scalar.
-func (r *reader) tag(v *ast.TagNode, otherwise *node, at inside) *node {
+func (r *reader) tag(v *ast.TagNode, otherwise *Node, at inside) *Node {
 	if v.Start.Value != "!!str" {
 		r.problem(at.path, v, "the tag "+v.Start.Value+" has no meaning here", "remove it")
-		otherwise.shape = shapeBroken
+		otherwise.Shape = Broken
 		return otherwise
 	}
 	if v.Value == nil {
-		otherwise.shape = shapeText
+		otherwise.Shape = Text
 		return otherwise
 	}
 	out := r.node(v.Value, inside{path: at.path, depth: at.depth + 1})
-	if out.shape == shapeNumber || out.shape == shapeBool {
-		out.shape = shapeText
+	if out.Shape == Number || out.Shape == Bool {
+		out.Shape = Text
 	}
 	return out
 }
 
 // mapping converts the lines of a mapping: merged lines after its own, since its own win.
-func (r *reader) mapping(out *node, values []*ast.MappingValueNode, at inside) {
-	out.shape = shapeMapping
+func (r *reader) mapping(out *Node, values []*ast.MappingValueNode, at inside) {
+	out.Shape = Mapping
 	seen := map[string]int{}
-	var merges []*node
+	var merges []*Node
 	for _, v := range values {
 		line, column := place(v.Key)
 		if v.Key.Type() == ast.MergeKeyType {
@@ -240,17 +245,17 @@ func (r *reader) mapping(out *node, values []*ast.MappingValueNode, at inside) {
 			continue
 		}
 		if first, twice := seen[key]; twice {
-			r.problem(join(at.path, key), v.Key, "stands here a second time", "first at line "+itoa(first)+": keep one of them")
+			r.problem(Join(at.path, key), v.Key, "stands here a second time", "first at line "+strconv.Itoa(first)+": keep one of them")
 			continue
 		}
 		seen[key] = line
-		out.entries = append(out.entries, entry{key: key, line: line, column: column, value: value})
+		out.Entries = append(out.Entries, Entry{Key: key, Line: line, Column: column, Value: value})
 	}
 	for _, from := range merges {
-		for _, e := range from.entries {
-			if _, own := seen[e.key]; !own {
-				seen[e.key] = e.line
-				out.entries = append(out.entries, e)
+		for _, e := range from.Entries {
+			if _, own := seen[e.Key]; !own {
+				seen[e.Key] = e.Line
+				out.Entries = append(out.Entries, e)
 			}
 		}
 	}
@@ -269,18 +274,18 @@ func (r *reader) key(k ast.MapKeyNode, at inside) (string, bool) {
 }
 
 // merged lists the mappings that a << line lays under its mapping.
-func (r *reader) merged(value ast.Node, at inside) []*node {
+func (r *reader) merged(value ast.Node, at inside) []*Node {
 	from := r.node(value, at.key("<<"))
-	list := []*node{from}
-	if from.shape == shapeList {
-		list = from.items
+	list := []*Node{from}
+	if from.Shape == List {
+		list = from.Items
 	}
 	for _, one := range list {
-		if one.shape == shapeBroken {
+		if one.Shape == Broken {
 			return nil
 		}
-		if one.shape != shapeMapping {
-			r.problem(at.path, value, "<< merges mappings, and this is "+string(one.shape), "name an anchor, as in <<: *name")
+		if one.Shape != Mapping {
+			r.problem(at.path, value, "<< merges mappings, and this is "+string(one.Shape), "name an anchor, as in <<: *name")
 			return nil
 		}
 	}

@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"cmp"
@@ -23,12 +23,6 @@ func (p Pos) String() string {
 // Problem makes a problem of this place, for packages that understand what is written there. Hint may be "".
 func (p Pos) Problem(message, hint string) Problem {
 	return Problem{File: p.File, Line: p.Line, Column: p.Column, Path: p.Path, Message: message, Hint: hint}
-}
-
-// Text is a value that another package understands, with its place.
-type Text struct {
-	Value string
-	Pos   Pos
 }
 
 // Problem is one thing that is wrong with a config file, or (as a warning) unwise.
@@ -67,8 +61,8 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sorted is p in the order of places, each problem once: a value that is reached by several aliases is wrong once.
-func (p Problems) sorted() Problems {
+// Sorted is p in the order of places, each problem once: a value that is reached by several aliases is wrong once.
+func (p Problems) Sorted() Problems {
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
@@ -76,4 +70,12 @@ func (p Problems) sorted() Problems {
 		a.Path, b.Path = "", ""
 		return a == b
 	})
+}
+
+// Join is the path of key under path.
+func Join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
 }
