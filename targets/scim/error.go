@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -124,22 +125,26 @@ func webPage(a *answer) bool {
 type fate uint8
 
 const (
-	unsent   fate = iota // it did not reach the target; it may be sent again
+	unsent   fate = iota // it was not carried out; it may be sent again
 	doubtful             // it may have arrived, and may have been carried out
-	hopeless             // it was not sent, and will not be until someone mends something
+	hopeless             // it was not carried out, and will not be until someone mends something
 )
 
-// outage is a request without an answer.
+// outage is a request without an answer to what it asks.
 type outage struct {
-	call call
-	err  error
-	hint string
-	sent bool // its headers were written
-	kind fate
+	call      call
+	err       error
+	hint      string
+	sent      bool // its headers were written
+	kind      fate
+	notBefore time.Time // it is not to be sent again before this moment; zero: nobody said
 }
 
 func (o *outage) Error() string {
-	text := fmt.Sprintf("%s %s: %v", o.call.method, o.call.path, o.err)
+	text := o.err.Error()
+	if _, answered := o.err.(*Error); !answered { //nolint:errorlint // its own text, not one further down, has the call
+		text = fmt.Sprintf("%s %s: %s", o.call.method, o.call.path, text)
+	}
 	if o.hint != "" {
 		text += ": " + o.hint
 	}

@@ -12,6 +12,7 @@ import (
 	"scimsync/sync/plan"
 	"scimsync/sync/resource"
 	"scimsync/targets/scim"
+	"scimsync/targets/scim/auth"
 	"scimsync/targets/scimtest"
 )
 
@@ -20,8 +21,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // secret is the token of all tests here: it must show up in no message.
 const secret = "MARKER-bearer-5d1f"
 
-func bearer() scim.Auth {
-	return scim.Auth{Bearer: func() (string, error) { return secret + "\n", nil }}
+func bearer() scim.Authorizer { return token(secret+"\n", nil) }
+
+func token(text string, err error) scim.Authorizer {
+	return auth.NewBearer(auth.BearerOptions{Token: func() (string, error) { return text, err }})
+}
+
+func basic(t *testing.T, user, password string, err error) scim.Authorizer {
+	t.Helper()
+	b, failed := auth.NewBasic(user, func() (string, error) { return password, err })
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	return b
 }
 
 // serve puts a handler behind a socket and a target before it.

@@ -42,7 +42,7 @@ func (t *Target) tryRead(ctx context.Context, c call) (a *answer, notBefore time
 	c.id = requestID()
 	a, err = t.send(ctx, c)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, announced(err), err
 	}
 	notBefore = t.notBefore(a)
 	switch {
@@ -58,7 +58,7 @@ func (t *Target) tryRead(ctx context.Context, c call) (a *answer, notBefore time
 func (t *Target) explain(e *Error) error {
 	switch {
 	case e.Status == http.StatusUnauthorized:
-		return fmt.Errorf("%w: the target does not accept our credentials; check what stands under auth, and whether it has expired", e)
+		return fmt.Errorf("%w: the target wants credentials, and none are given; see auth in its config", e)
 	case e.Status == http.StatusForbidden:
 		return fmt.Errorf("%w: our account at the target may not read users", e)
 	case e.Status == http.StatusNotFound || e.Status == http.StatusGone:

@@ -20,13 +20,12 @@ import (
 	"scimsync/targets/scim/profile"
 )
 
-// Options describe one target. URL and one kind of Auth are needed; with Handler
-// neither is.
+// Options describe one target. URL is needed; with Handler it is not.
 type Options struct {
 	Name string // the target's name in the config, for messages
 	// URL is the base below which /Users stands. https, or http on a loopback host.
 	URL  string
-	Auth Auth
+	Auth Authorizer // nil: requests are not authenticated
 	TLS  TLS
 	// Profile is what is special about the service; nil: profile.RFC().
 	Profile *profile.Profile
@@ -47,20 +46,6 @@ type Options struct {
 	Gate func(ctx context.Context, write bool) (done func(notBefore time.Time), err error)
 }
 
-// Auth is how the target knows us. The funcs are called for every request, so that
-// a changed secret is used at once; what they return is sent as the Authorization
-// header and is never part of an error.
-type Auth struct {
-	Bearer func() (string, error)
-	Basic  *Basic
-}
-
-// Basic is HTTP Basic authentication (RFC 7617).
-type Basic struct {
-	User     string
-	Password func() (string, error)
-}
-
 // TLS holds the files of a connection. CAFile replaces the system's authorities.
 type TLS struct {
 	CAFile   string
@@ -73,7 +58,7 @@ type Target struct {
 	name      string
 	base      string // without trailing slash
 	origin    string
-	auth      Auth
+	auth      Authorizer
 	profile   *profile.Profile
 	match     []string
 	userAgent string
@@ -110,12 +95,6 @@ func New(o Options) (*Target, error) {
 	}
 	if err := checkMatch(o.Match); err != nil {
 		return nil, fmt.Errorf("target %s: %w", o.Name, err)
-	}
-	if o.Auth.Bearer != nil && o.Auth.Basic != nil {
-		return nil, fmt.Errorf("target %s: auth: bearer and basic exclude each other", o.Name)
-	}
-	if o.Auth.Basic != nil && (o.Auth.Basic.Password == nil || strings.Contains(o.Auth.Basic.User, ":")) {
-		return nil, fmt.Errorf("target %s: auth.basic: needs a password, and a user name without a colon (RFC 7617)", o.Name)
 	}
 	transport, err := newTransport(o)
 	if err != nil {

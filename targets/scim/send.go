@@ -3,14 +3,12 @@ package scim
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -89,7 +87,7 @@ func (t *Target) exchange(ctx context.Context, c call, address string) (*answer,
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
 	req, hidden, err := t.request(ctx, c, address)
 	if err != nil {
-		return nil, &outage{call: c, err: err, kind: hopeless}
+		return nil, t.unproven(ctx, c, err)
 	}
 	resp, err := t.transport.RoundTrip(req)
 	if err != nil {
@@ -104,6 +102,9 @@ func (t *Target) exchange(ctx context.Context, c call, address string) (*answer,
 	case int64(len(a.body)) > c.limit:
 		a.cut = fmt.Errorf("the answer is larger than %d MiB", c.limit>>20)
 		a.body = nil
+	}
+	if a.status == http.StatusUnauthorized && t.auth != nil {
+		return nil, t.unauthorized(c, a, req.Header.Get("Authorization"))
 	}
 	return a, nil
 }
@@ -128,38 +129,11 @@ func (t *Target) request(ctx context.Context, c call, address string) (*http.Req
 	if c.body != nil {
 		req.Header.Set("Content-Type", t.mediaType())
 	}
-	hidden, err := t.authorize(req)
-	return req, hidden, err
-}
-
-// authorize sets the Authorization header and returns what must never be shown.
-func (t *Target) authorize(req *http.Request) ([]string, error) {
-	switch {
-	case t.auth.Bearer != nil:
-		token, err := t.auth.Bearer()
-		if err != nil {
-			return nil, fmt.Errorf("read the bearer token: %w", err)
-		}
-		if token = strings.TrimSpace(token); token == "" {
-			return nil, errors.New("the bearer token is empty")
-		}
-		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return nil, errors.New("the bearer token holds characters that no token has; is it the right file?")
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		return []string{token}, nil
-	case t.auth.Basic != nil:
-		password, err := t.auth.Basic.Password()
-		if err != nil {
-			return nil, fmt.Errorf("read the password: %w", err)
-		}
-		if password == "" {
-			return nil, errors.New("the password is empty")
-		}
-		req.SetBasicAuth(t.auth.Basic.User, password)
-		return []string{password, base64.StdEncoding.EncodeToString([]byte(t.auth.Basic.User + ":" + password))}, nil
+	if t.auth == nil {
+		return req, nil, nil
 	}
-	return nil, nil
+	hidden, err := t.auth.Authorize(req)
+	return req, hidden, err
 }
 
 func (t *Target) mediaType() string {

@@ -16,6 +16,7 @@ import (
 
 	"scimsync/sync/plan"
 	"scimsync/targets/scim"
+	"scimsync/targets/scim/auth"
 	"scimsync/targets/scimtest"
 )
 
@@ -257,21 +258,21 @@ func TestRedirectToAnotherOrigin(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
-	var token atomic.Value
-	token.Store("first")
+	var current atomic.Value
+	current.Store("first")
 	server := scimtest.NewFaulty(nil)
 	server.Forever(scimtest.Reply{Status: 204})
 	change := scimtest.Change(plan.Deactivate, "7")
 	rotating := serve(t, server, func(o *scim.Options) {
-		o.Auth = scim.Auth{Bearer: func() (string, error) { return token.Load().(string), nil }}
+		o.Auth = auth.NewBearer(auth.BearerOptions{Token: func() (string, error) { return current.Load().(string), nil }})
 	})
 	apply(t, rotating, change)
-	token.Store("second")
+	current.Store("second")
 	apply(t, rotating, change)
 	apply(t, serve(t, server, func(o *scim.Options) {
-		o.Auth = scim.Auth{Basic: &scim.Basic{User: "svc", Password: func() (string, error) { return "MARKER-pw: é", nil }}}
+		o.Auth = basic(t, "svc", "MARKER-pw: é", nil)
 	}), change)
-	apply(t, serve(t, server, func(o *scim.Options) { o.Auth = scim.Auth{} }), change)
+	apply(t, serve(t, server, func(o *scim.Options) { o.Auth = nil }), change)
 	for i, want := range []string{"Bearer first", "Bearer second", "Basic c3ZjOk1BUktFUi1wdzogw6k=", ""} {
 		if got := server.Requests()[i].Header.Get("Authorization"); got != want {
 			t.Errorf("request %d: Authorization %q, want %q", i, got, want)
@@ -282,12 +283,12 @@ func TestCredentials(t *testing.T) {
 // Without a usable secret nothing is sent, and the target stops.
 func TestNoCredentials(t *testing.T) {
 	server := scimtest.NewFaulty(nil)
-	for name, auth := range map[string]scim.Auth{
-		"file is gone": {Bearer: func() (string, error) { return "", errors.New("open token: no such file") }},
-		"is empty":     {Bearer: func() (string, error) { return " \n", nil }},
-		"invalid":      {Bearer: func() (string, error) { return "MARKER\nX-Evil: 1", nil }},
-		"password":     {Basic: &scim.Basic{User: "svc", Password: func() (string, error) { return "", errors.New("open password: no such file") }}},
-		"empty":        {Basic: &scim.Basic{User: "svc", Password: func() (string, error) { return "", nil }}},
+	for name, auth := range map[string]scim.Authorizer{
+		"file is gone": token("", errors.New("open token: no such file")),
+		"is empty":     token(" \n", nil),
+		"invalid":      token("MARKER\nX-Evil: 1", nil),
+		"password":     basic(t, "svc", "", errors.New("open password: no such file")),
+		"empty":        basic(t, "svc", "", nil),
 	} {
 		target := serve(t, server, func(o *scim.Options) { o.Auth = auth })
 		r := apply(t, target, scimtest.Create(scimtest.Person(1)))
@@ -314,7 +315,7 @@ func TestEchoedSecrets(t *testing.T) {
 		w.WriteHeader(map[string]int{"PATCH": 400, "POST": 302}[r.Method])
 		fmt.Fprintf(w, `{"detail":"%s %s","scimType":"%s"}`, r.Header.Get("Authorization"), password, r.Header.Get("Authorization"))
 	})
-	for _, auth := range []scim.Auth{bearer(), {Basic: &scim.Basic{User: "svc", Password: func() (string, error) { return "MARKER-pw", nil }}}} {
+	for _, auth := range []scim.Authorizer{bearer(), basic(t, "svc", "MARKER-pw", nil)} {
 		target := serve(t, echo, func(o *scim.Options) { o.Auth = auth })
 		r := apply(t, target, scimtest.Change(plan.Deactivate, "7"))
 		says(t, r.Err, "[secret]")
@@ -338,7 +339,6 @@ func TestInProcessTimeout(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	both := scim.Auth{Bearer: func() (string, error) { return "x", nil }, Basic: &scim.Basic{User: "x"}}
 	for want, o := range map[string]scim.Options{
 		"scheme":                     {URL: "ftp://example.org"},
 		"loopback hosts only":        {URL: "http://scim.example.org/v2"},
@@ -347,9 +347,6 @@ func TestOptions(t *testing.T) {
 		"a query or a fragment":      {URL: "https://example.org/?key=MARKER"},
 		"fragment":                   {URL: "https://example.org/#MARKER"},
 		"needs a host":               {URL: "https:///scim"},
-		"exclude each other":         {URL: "https://example.org", Auth: both},
-		"without a colon":            {URL: "https://example.org", Auth: scim.Auth{Basic: &scim.Basic{User: "a:b", Password: both.Bearer}}},
-		"needs a password":           {URL: "https://example.org", Auth: scim.Auth{Basic: &scim.Basic{User: "a"}}},
 		`"mail" is not one of`:       {URL: "https://example.org", Match: []string{"mail"}},
 		"tls.ca_file: open":          {URL: "https://example.org", TLS: scim.TLS{CAFile: "/nonexistent"}},
 		"no certificate in PEM form": {URL: "https://example.org", TLS: scim.TLS{CAFile: "send_test.go"}},

@@ -21,6 +21,7 @@ import (
 //	200, 201, 204                   Done (id)     Done          Done
 //	202                             InDoubt       InDoubt       Done
 //	2xx with a web page             InDoubt       Stop          Stop
+//	401, worth another try          Again         Again         Again
 //	3xx, 401, 404 on the collection Stop          Stop          Stop
 //	404, 410 on the account         -             Vanished      Done
 //	409, 400 uniqueness             Taken         Park          Park
@@ -36,6 +37,7 @@ import (
 //	no answer, nothing was sent     Again         Again         Again
 //	no answer, may have arrived     InDoubt       InDoubt       InDoubt
 //	no secure channel, no secret    Stop          Stop          Stop
+//	no access token for now         Again         Again         Again
 //	400 invalidVers                 Stop          Stop          Stop
 //	any other 4xx                   Park          Park          Park
 //
@@ -48,7 +50,7 @@ func unanswered(err error) plan.Result {
 	if errors.As(err, &o) {
 		verdict = map[fate]plan.Verdict{unsent: plan.Again, doubtful: plan.InDoubt, hopeless: plan.Stop}[o.kind]
 	}
-	return plan.Result{Verdict: verdict, Err: err}
+	return plan.Result{Verdict: verdict, Err: err, NotBefore: announced(err)}
 }
 
 // accepted is the verdict on a 2xx answer.
@@ -143,7 +145,7 @@ func (t *Target) refused(change *plan.Change, c call, a *answer) plan.Result {
 	case http.StatusBadRequest:
 		return badRequest(change, e)
 	case http.StatusUnauthorized:
-		return result(plan.Stop, "the target does not accept our credentials; check what stands under auth, and whether it has expired")
+		return result(plan.Stop, "the target wants credentials, and none are given; see auth in its config")
 	case http.StatusPaymentRequired, http.StatusInsufficientStorage:
 		if creates || change.Action == plan.Reactivate {
 			return result(plan.StopCreates, "the target has no room for further accounts; check licences and seats")

@@ -7,6 +7,7 @@ import (
 	"scimsync/sync/plan"
 	"scimsync/targets/sandbox"
 	"scimsync/targets/scim"
+	"scimsync/targets/scim/auth"
 	"scimsync/targets/scimtest"
 )
 
@@ -19,8 +20,8 @@ func newSandbox(t *testing.T) *sandbox.Server {
 	return server
 }
 
-func bearer() scim.Auth {
-	return scim.Auth{Bearer: func() (string, error) { return "a-token", nil }}
+func bearer() scim.Authorizer {
+	return auth.NewBearer(auth.BearerOptions{Token: func() (string, error) { return "a-token", nil }})
 }
 
 func TestSandboxBySocket(t *testing.T) {

@@ -30,6 +30,7 @@ var layers = map[string][]string{
 
 	"targets/scim/profile": {"sync/resource", "internal/strictyaml"},
 	"targets/scim":         {"sync/plan", "sync/record", "sync/resource", "targets/scim/profile"},
+	"targets/scim/auth":    {"targets/scim"},
 	"targets/sandbox":      {"sync/plan", "sync/resource", "targets/scim/profile"},
 	"targets/scimtest":     {"sync/plan", "sync/record", "sync/resource", "targets/scim", "targets/scim/profile"},
 
@@ -44,7 +45,7 @@ var layers = map[string][]string{
 // testsMay are what tests may import besides: packages made for tests, of their own side.
 var testsMay = map[string][]string{
 	"sources/": {"sources/sourcetest", "sources/ldap/slapdtest"},
-	"targets/": {"targets/scimtest", "targets/sandbox", "targets/scim", "targets/scim/profile"},
+	"targets/": {"targets/scimtest", "targets/sandbox", "targets/scim", "targets/scim/profile", "targets/scim/auth", "sync/plan"},
 	"sync/":    {"sync/"},
 	"state":    {"sync/"},
 }

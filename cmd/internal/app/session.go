@@ -51,7 +51,8 @@ type defaultLine struct{ path, expr string }
 // target is a target that is ready to be called.
 type target struct {
 	cfg      *config.Target
-	handler  http.Handler // the sandbox in this process; nil: a real service
+	handler  http.Handler    // the sandbox in this process; nil: a real service
+	auth     scim.Authorizer // nil: requests are not authenticated
 	lane     *apply.Lane
 	identity map[string]string
 	protect  protected
@@ -215,6 +216,9 @@ func (s *session) target(name string) (*target, error) {
 	if t.protect, err = newProtected(cfg.Protect); err != nil {
 		return nil, fmt.Errorf("target %s: %w", name, err)
 	}
+	if t.auth, err = newAuthorizer(cfg.Auth); err != nil {
+		return nil, fmt.Errorf("target %s: %w", name, err)
+	}
 	if cfg.URL == "" {
 		var options sandbox.Options
 		if !s.memory {
@@ -235,13 +239,7 @@ func (s *session) target(name string) (*target, error) {
 func (s *session) client(t *target, match []string) (*scim.Target, error) {
 	cfg := t.cfg
 	options := scim.Options{Name: cfg.Name, URL: cfg.URL, TLS: scim.TLS(cfg.TLS), Timeout: cfg.Timeout, Concurrency: t.lane.Pace().Concurrency,
-		Match: match, UserAgent: "scimsync/" + Version(), Gate: gate(t.lane), Handler: t.handler}
-	if cfg.Auth.Bearer != nil {
-		options.Auth.Bearer = cfg.Auth.Bearer.Token.Resolve
-	}
-	if cfg.Auth.Basic != nil {
-		options.Auth.Basic = &scim.Basic{User: cfg.Auth.Basic.Username, Password: cfg.Auth.Basic.Password.Resolve}
-	}
+		Match: match, UserAgent: userAgent(), Gate: gate(t.lane), Handler: t.handler, Auth: t.auth}
 	client, err := scim.New(options)
 	if err != nil {
 		return nil, err

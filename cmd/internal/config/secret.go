@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // redacted is what any print of a secret shows.
@@ -87,6 +88,15 @@ func (s Secret) path() string {
 		return filepath.Join(dir, s.credential)
 	}
 	return s.file
+}
+
+// Changed tells when the file of the secret was last written; the zero time when it has none.
+func (s Secret) Changed() time.Time {
+	info, err := os.Stat(s.path())
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 func readSecretFile(path string) (string, error) {

@@ -1,0 +1,36 @@
+// Package auth proves to a service provider who we are: a token or a password that
+// somebody put there (Bearer, Basic), or access tokens that it fetches itself (OAuth).
+// Each is a scim.Authorizer. It reads credentials anew whenever it needs them, keeps
+// what it fetched in memory only, and lets none of it into an error.
+package auth
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// JWTExpiry tells until when a token is valid, if it is a JWT that says so (RFC 7519
+// section 4.1.4). The token is not verified: that is for those who made it.
+func JWTExpiry(token string) (time.Time, bool) {
+	parts := strings.Split(strings.TrimSpace(token), ".")
+	if len(parts) != 3 {
+		return time.Time{}, false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil {
+		return time.Time{}, false
+	}
+	var claims struct {
+		Exp json.Number `json:"exp"`
+	}
+	if json.Unmarshal(payload, &claims) != nil {
+		return time.Time{}, false
+	}
+	seconds, err := claims.Exp.Float64()
+	if err != nil || seconds <= 0 || seconds > 1e11 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(seconds), 0), true
+}
