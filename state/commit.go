@@ -16,10 +16,7 @@ import (
 func (s *State) Begin(flow ledger.Flow, intents []ledger.Intent) error {
 	raw := make([][]byte, len(intents))
 	for i := range intents {
-		var err error
-		if raw[i], err = encodeIntent(&intents[i]); err != nil {
-			return fmt.Errorf("state: begin: %w", err)
-		}
+		raw[i] = ledger.AppendIntent(nil, &intents[i])
 	}
 	return s.update("begin", func(tx *bolt.Tx) error {
 		b, err := flowBucket(tx, flow, bucketIntents)
@@ -55,10 +52,7 @@ func (s *State) Commit(flow ledger.Flow, outcomes []ledger.Outcome) error {
 	raw := make([][]byte, len(outcomes))
 	for i := range outcomes {
 		if e := outcomes[i].Entry; e != nil {
-			var err error
-			if raw[i], err = encodeEntry(e); err != nil {
-				return fmt.Errorf("state: commit: entry of %s: %w", outcomes[i].Key, err)
-			}
+			raw[i] = ledger.AppendEntry(make([]byte, entryHead, 512), e)
 		}
 	}
 	return s.update("commit", func(tx *bolt.Tx) error {
@@ -140,7 +134,7 @@ func storeLook(b *bolt.Bucket, k []byte, l *ledger.Look) error {
 }
 
 // storeEntry puts an entry in the place of the one there was, and moves indexes and
-// counts along.
+// counts along. The first entryHead bytes of raw are filled in here.
 func (c *committer) storeEntry(k []byte, key record.Key, e *ledger.Entry, raw []byte) error {
 	if e.Phase < ledger.Live || e.Phase > ledger.Gone {
 		return fmt.Errorf("entry has no phase (%d)", e.Phase)
@@ -156,9 +150,10 @@ func (c *committer) storeEntry(k []byte, key record.Key, e *ledger.Entry, raw []
 	if err != nil {
 		return err
 	}
-	head := append(append(make([]byte, 0, entryHead+len(raw)), jobID...), byte(e.Phase))
-	c.count(head, +1)
-	if err := c.entries.Put(k, append(head, raw...)); err != nil {
+	copy(raw, jobID)
+	raw[idLen] = byte(e.Phase)
+	c.count(raw[:entryHead], +1)
+	if err := c.entries.Put(k, raw); err != nil {
 		return err
 	}
 	if e.Phase == ledger.Gone {

@@ -9,7 +9,6 @@ import (
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/record"
-	"scimsync/sync/resource"
 )
 
 // instant is a time in JSON: seconds since 1970, with nine decimals if need be. Unlike
@@ -39,82 +38,6 @@ func (t *instant) UnmarshalJSON(b []byte) error {
 	}
 	t.Time = time.Unix(seconds, nanos).UTC()
 	return nil
-}
-
-// storedEntry is an entry without key, job and phase, which stand before it.
-type storedEntry struct {
-	RemoteID string            `json:"r,omitempty"`
-	Version  string            `json:"v,omitempty"`
-	Resource resource.Resource `json:"a"`
-	Managed  []string          `json:"m,omitempty"`
-	Maybe    json.RawMessage   `json:"d,omitempty"`
-	Run      string            `json:"n,omitempty"`
-	At       instant           `json:"t,omitzero"`
-}
-
-func encodeEntry(e *ledger.Entry) ([]byte, error) {
-	maybe, err := encodeMaybe(e.Maybe)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(storedEntry{e.RemoteID, e.Version, e.Resource, e.Managed, maybe, e.Run, instant{e.At}})
-}
-
-func decodeEntry(raw []byte, e *ledger.Entry) error {
-	var s storedEntry
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return fmt.Errorf("entry of %s: %w", e.Key, err)
-	}
-	var err error
-	if e.Maybe, err = decodeMaybe(s.Maybe); err != nil {
-		return fmt.Errorf("entry of %s: %w", e.Key, err)
-	}
-	e.RemoteID, e.Version, e.Resource, e.Managed, e.Run, e.At = s.RemoteID, s.Version, s.Resource, s.Managed, s.Run, s.At.Time
-	return nil
-}
-
-// encodeMaybe and decodeMaybe serve values in doubt.
-func encodeMaybe(values map[string]any) (json.RawMessage, error) {
-	if len(values) == 0 {
-		return nil, nil
-	}
-	return json.Marshal(values)
-}
-
-func decodeMaybe(raw json.RawMessage) (map[string]any, error) {
-	if raw == nil {
-		return nil, nil
-	}
-	return resource.DecodeValues(raw)
-}
-
-type storedIntent struct {
-	Action string          `json:"a"`
-	ID     string          `json:"i"`
-	Run    string          `json:"n,omitempty"`
-	At     instant         `json:"t,omitzero"`
-	Looked instant         `json:"l,omitzero"`
-	Maybe  json.RawMessage `json:"m,omitempty"`
-}
-
-func encodeIntent(i *ledger.Intent) ([]byte, error) {
-	maybe, err := encodeMaybe(i.Maybe)
-	if err != nil {
-		return nil, fmt.Errorf("intent of %s: %w", i.Key, err)
-	}
-	return json.Marshal(storedIntent{i.Action, i.ID, i.Run, instant{i.At}, instant{i.Looked}, maybe})
-}
-
-func decodeIntent(p pair) (*ledger.Intent, error) {
-	var s storedIntent
-	if err := json.Unmarshal(p.value, &s); err != nil {
-		return nil, fmt.Errorf("intent of %s: %w", p.key, err)
-	}
-	maybe, err := decodeMaybe(s.Maybe)
-	if err != nil {
-		return nil, fmt.Errorf("intent of %s: %w", p.key, err)
-	}
-	return &ledger.Intent{Key: p.key, Action: s.Action, ID: s.ID, Run: s.Run, At: s.At.Time, Looked: s.Looked.Time, Maybe: maybe}, nil
 }
 
 type storedLook struct {

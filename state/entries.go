@@ -21,7 +21,7 @@ var (
 	bucketLooks   = []byte("looks")
 )
 
-// entryHead is the length of what stands before an entry's JSON: the number of its job
+// entryHead is the length of what stands before a packed entry: the number of its job
 // and its phase.
 const entryHead = idLen + 1
 
@@ -67,7 +67,7 @@ func readEntry(value []byte, key record.Key, jobs map[string]string) (*ledger.En
 		return nil, fmt.Errorf("entry of %s is damaged", key)
 	}
 	e := &ledger.Entry{Key: key, Job: jobs[string(value[:idLen])], Phase: ledger.Phase(value[idLen])}
-	return e, decodeEntry(value[entryHead:], e)
+	return e, ledger.DecodeEntry(value[entryHead:], e)
 }
 
 // Entries implements engine.Entries. The keys need not be sorted, but it is faster if

@@ -69,8 +69,8 @@ func (s *State) EachLook(flow ledger.Flow, fn func(*ledger.Look) error) error {
 // EachIntent implements engine.Progress. The intents come in the order of keys.
 func (s *State) EachIntent(flow ledger.Flow, fn func(*ledger.Intent) error) error {
 	return s.each(scan{name: "read intents of " + flow.String(), bucket: inFlow(flow, bucketIntents)}, func(p pair) error {
-		i, err := decodeIntent(p)
-		if err != nil {
+		i := &ledger.Intent{Key: p.key}
+		if err := ledger.DecodeIntent(p.value, i); err != nil {
 			return fmt.Errorf("state: %w", err)
 		}
 		return fn(i)

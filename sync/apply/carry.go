@@ -83,9 +83,11 @@ func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) 
 			}
 		}()
 	}
-	w := &walk{Carry: c, commits: newCommitter(c.Flow, c.Ledger, cancel), work: make(chan *plan.Change), cancel: cancel}
+	w := &walk{Carry: c, commits: newCommitter(c.Flow, c.Ledger, cancel), cancel: cancel,
+		begun: make(chan []*plan.Change), work: make(chan *plan.Change)}
 	w.report = Report{Done: map[plan.Action]int{}, Counted: map[string]int{}}
 	var workers sync.WaitGroup
+	workers.Go(func() { w.handOut(ctx) })
 	for range c.Lane.Pace().Concurrency {
 		workers.Go(func() {
 			for change := range w.work {
@@ -98,7 +100,7 @@ func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) 
 	if err == nil {
 		err = w.flush(ctx)
 	}
-	close(w.work)
+	close(w.begun)
 	workers.Wait()
 	if failed := w.commits.close(); failed != nil {
 		err = fmt.Errorf("store what %s acknowledged: %w; nothing more was sent", c.Flow.Target, failed)
@@ -113,8 +115,9 @@ func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) 
 type walk struct {
 	*Carry
 	commits *committer
+	begun   chan []*plan.Change // pages whose intents are stored
 	work    chan *plan.Change
-	busy    sync.WaitGroup
+	busy    sync.WaitGroup // changes of begun pages that have not come to their end
 	cancel  context.CancelFunc
 	page    []*plan.Change
 
@@ -144,7 +147,7 @@ func (w *walk) take(ctx context.Context, change *plan.Change) error {
 
 func stage(c *plan.Change) [2]int { return [2]int{c.Action.Phase(), c.Round} }
 
-// flush stores the intents of a page and hands it to the workers.
+// flush stores the intents of a page and has it handed out.
 func (w *walk) flush(ctx context.Context) error {
 	page := w.page
 	w.page = nil
@@ -164,21 +167,36 @@ func (w *walk) flush(ctx context.Context) error {
 			return fmt.Errorf("store what is about to be sent to %s: %w; it was not sent", w.Flow.Target, err)
 		}
 	}
-	for i, change := range page {
-		if err := w.mayGoOn(ctx); err != nil {
-			w.unsent(page[i:], true)
-			return err
-		}
-		w.busy.Add(1)
-		select {
-		case w.work <- change:
-		case <-ctx.Done():
-			w.busy.Done()
-			w.unsent(page[i:], true)
-			return errStopped
+	w.busy.Add(len(page))
+	w.begun <- page
+	return nil
+}
+
+// handOut gives the changes of begun pages to the workers. The intents of one page are
+// stored while the one before it is sent.
+func (w *walk) handOut(ctx context.Context) {
+	defer close(w.work)
+	for page := range w.begun {
+		for i, change := range page {
+			if !w.handOne(ctx, change) {
+				w.unsent(page[i:], true)
+				w.busy.Add(i - len(page))
+				break
+			}
 		}
 	}
-	return nil
+}
+
+func (w *walk) handOne(ctx context.Context, change *plan.Change) bool {
+	if w.mayGoOn(ctx) != nil {
+		return false
+	}
+	select {
+	case w.work <- change:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (w *walk) intent(change *plan.Change, now time.Time, i int) ledger.Intent {

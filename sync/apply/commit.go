@@ -3,15 +3,17 @@ package apply
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"scimsync/sync/ledger"
 )
 
-// How acknowledgements are grouped: a commit takes about as long as a request to a
-// near target, so one commit serves many.
+// How acknowledgements are grouped: a commit takes longer than a request to a near
+// target, so one commit serves many. Nothing waits for the time to pass: what depends
+// on an acknowledgement drains.
 const (
-	commitEvery = 5 * time.Millisecond
+	commitEvery = 20 * time.Millisecond
 	commitMost  = 256
 	outstanding = 1000
 )
@@ -25,7 +27,9 @@ type committer struct {
 	queue  chan pending
 	closed chan struct{}
 
-	waiting sync.WaitGroup // outcomes that are neither stored nor refused
+	waiting  sync.WaitGroup // outcomes that are neither stored nor refused
+	draining atomic.Bool
+	hurry    chan struct{}
 
 	mu  sync.Mutex
 	err error
@@ -41,7 +45,7 @@ type pending struct {
 }
 
 func newCommitter(flow ledger.Flow, l Ledger, broken func()) *committer {
-	c := &committer{flow: flow, ledger: l, broken: broken, queue: make(chan pending, outstanding), closed: make(chan struct{})}
+	c := &committer{flow: flow, ledger: l, broken: broken, queue: make(chan pending, outstanding), closed: make(chan struct{}), hurry: make(chan struct{}, 1)}
 	go c.run()
 	return c
 }
@@ -52,8 +56,17 @@ func (c *committer) put(p pending) {
 	c.queue <- p
 }
 
-// drain waits until everything is stored, or nothing is stored any more.
-func (c *committer) drain() { c.waiting.Wait() }
+// drain waits until everything is stored, or nothing is stored any more. Nothing may
+// be put meanwhile.
+func (c *committer) drain() {
+	c.draining.Store(true)
+	select {
+	case c.hurry <- struct{}{}:
+	default: // it was told already
+	}
+	c.waiting.Wait()
+	c.draining.Store(false)
+}
 
 // close stores what is queued and gives the first error.
 func (c *committer) close() error {
@@ -119,12 +132,16 @@ func (c *committer) gather(batch []pending) []pending {
 	timer := time.NewTimer(commitEvery)
 	defer timer.Stop()
 	for len(batch) < commitMost {
+		if c.draining.Load() && len(c.queue) == 0 {
+			return batch
+		}
 		select {
 		case p, open := <-c.queue:
 			if !open {
 				return batch
 			}
 			batch = append(batch, p)
+		case <-c.hurry: // looks again whether anything is left
 		case <-timer.C:
 			return batch
 		}

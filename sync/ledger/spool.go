@@ -1,9 +1,9 @@
 package ledger
 
 import (
-	"encoding/binary"
 	"errors"
 
+	"scimsync/sync/pack"
 	"scimsync/sync/record"
 )
 
@@ -11,35 +11,27 @@ import (
 // as long as one run.
 func (r *Row) Encode() ([]byte, error) {
 	b := append([]byte{byte(r.Key.Kind)}, r.Sum[:]...)
-	b = binary.BigEndian.AppendUint32(b, r.Ordinal)
-	b = binary.BigEndian.AppendUint64(b, r.Seq)
-	b = binary.BigEndian.AppendUint32(b, r.Absent)
-	b = appendText(b, r.Key.Source)
-	b = appendText(b, r.Key.ID)
+	b = pack.Uint(b, uint64(r.Ordinal))
+	b = pack.Uint(b, r.Seq)
+	b = pack.Uint(b, uint64(r.Absent))
+	b = pack.Text(b, r.Key.Source)
+	b = pack.Text(b, r.Key.ID)
 	return AppendRow(b, r), nil
 }
 
 // Decode reads what Encode wrote.
 func (r *Row) Decode(b []byte) error {
-	const fixed = 1 + 16 + 4 + 8 + 4
-	if len(b) < fixed {
+	p := pack.Read(b)
+	row := Row{Key: record.Key{Kind: record.Kind(p.Byte())}}
+	for i := range row.Sum {
+		row.Sum[i] = p.Byte()
+	}
+	row.Ordinal, row.Seq, row.Absent = uint32(p.Uint()), p.Uint(), uint32(p.Uint())
+	row.Key.Source, row.Key.ID = p.Text(), p.Text()
+	if p.Bad() {
 		return errors.New("spooled row is cut off")
 	}
-	row := Row{Key: record.Key{Kind: record.Kind(b[0])}}
-	copy(row.Sum[:], b[1:17])
-	row.Ordinal = binary.BigEndian.Uint32(b[17:])
-	row.Seq = binary.BigEndian.Uint64(b[21:])
-	row.Absent = binary.BigEndian.Uint32(b[29:])
-	b = b[fixed:]
-	for _, text := range []*string{&row.Key.Source, &row.Key.ID} {
-		size, n := binary.Uvarint(b)
-		if n <= 0 || uint64(len(b)-n) < size {
-			return errors.New("spooled row is cut off")
-		}
-		*text = string(b[n : n+int(size)])
-		b = b[n+int(size):]
-	}
-	if err := DecodeRow(b, &row); err != nil {
+	if err := readRow(p, &row); err != nil {
 		return err
 	}
 	*r = row

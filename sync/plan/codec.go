@@ -1,87 +1,81 @@
 package plan
 
 import (
-	"bytes"
 	"encoding/json"
-	"time"
+	"errors"
+	"strings"
 
+	"scimsync/sync/pack"
 	"scimsync/sync/record"
 	"scimsync/sync/resource"
 )
 
-// stored is a Change with everything in it, for files that hold plans which do not
-// fit into memory. The files live as long as one run, so the form may change freely.
-type stored struct {
-	Action    Action
-	Key       record.Key
-	Name      string        `json:",omitempty"`
-	RemoteID  string        `json:",omitempty"`
-	Before    values        `json:",omitempty"`
-	After     values        `json:",omitempty"`
-	Ops       []resource.Op `json:",omitempty"`
-	Parts     []int         `json:",omitempty"`
-	Cause     Cause
-	Held      bool   `json:",omitempty"`
-	Round     int    `json:",omitempty"`
-	Temporary string `json:",omitempty"`
-	Resource  resource.Resource
-	Managed   []string     `json:",omitempty"`
-	Once      []storedOnce `json:",omitempty"`
-	Left      bool         `json:",omitempty"`
-	Mine      bool         `json:",omitempty"`
-	Rename    bool         `json:",omitempty"`
-	Doubt     time.Time    `json:",omitzero"`
-	Doubted   bool         `json:",omitempty"`
-	Maybe     values       `json:",omitempty"`
-	Made      bool         `json:",omitempty"`
-	Approved  bool         `json:",omitempty"`
-	Again     bool         `json:",omitempty"`
-	Due       time.Time    `json:",omitzero"`
-	Tries     int          `json:",omitempty"`
-	Since     time.Time    `json:",omitzero"`
-	Digest    string
-}
+// A Change and a Found can be put into files that hold plans which do not fit into
+// memory. The files live as long as one run, so the form may change freely.
 
-type storedOnce struct {
-	Value resource.Resource
-	When  resource.When
-}
-
-// Encode gives the change as bytes that Decode understands.
+// Encode gives the change, with everything in it, as bytes that Decode understands.
 func (c *Change) Encode() ([]byte, error) {
-	s := stored{c.Action, c.Key, c.Name, c.RemoteID, c.Before, c.After, c.Ops, c.Parts, c.Cause, c.Held, c.Round, c.Temporary,
-		c.Want.Resource, c.Want.Managed, nil, c.Left, c.Mine, c.Rename, c.Doubt, c.Doubted, c.Maybe, c.Made, c.Approved, c.Again, c.Due, c.Tries, c.Since, c.Digest()}
-	for _, o := range c.Want.Once {
-		s.Once = append(s.Once, storedOnce{resource.Resource{Attrs: []resource.Attr{o.Attr}}, o.When})
-	}
-	return json.Marshal(s)
+	b := make([]byte, 0, 1024)
+	b = pack.Text(append(b, byte(c.Key.Kind)), string(c.Action))
+	b = pack.Texts(b, []string{c.Key.Source, c.Key.ID, c.Name, c.RemoteID, c.Cause.By, c.Cause.What, c.Temporary, c.Digest()})
+	b = resource.AppendValues(b, c.Before)
+	b = resource.AppendValues(b, c.After)
+	b = resource.AppendOps(b, c.Ops)
+	b = pack.Ints(b, c.Parts)
+	b = c.Want.AppendPacked(b)
+	b = resource.AppendValues(b, c.Maybe)
+	b = pack.Flags(b, c.Held, c.Left, c.Mine, c.Rename, c.Doubted, c.Made, c.Approved, c.Again)
+	b = pack.Int(pack.Int(b, int64(c.Round)), int64(c.Tries))
+	b = pack.Time(b, c.Doubt)
+	b = pack.Time(b, c.Due)
+	return pack.Time(b, c.Since), nil
 }
 
 // Decode reads what Encode wrote.
 func (c *Change) Decode(b []byte) error {
-	var s stored
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	if err := d.Decode(&s); err != nil {
-		return err
+	r := pack.Read(b)
+	*c = Change{Key: record.Key{Kind: record.Kind(r.Byte())}, Action: Action(r.Text())}
+	c.Kind = c.Key.Kind.String()
+	texts := []*string{&c.Key.Source, &c.Key.ID, &c.Name, &c.RemoteID, &c.Cause.By, &c.Cause.What, &c.Temporary, &c.digest}
+	r.Check(r.Count() == len(texts))
+	for _, text := range texts {
+		*text = r.Text()
 	}
-	*c = Change{Action: s.Action, Kind: s.Key.Kind.String(), Key: s.Key, Name: s.Name, RemoteID: s.RemoteID,
-		Before: s.Before, After: s.After, Ops: s.Ops, Parts: s.Parts, Cause: s.Cause, Held: s.Held, Round: s.Round, Temporary: s.Temporary,
-		Left: s.Left, Mine: s.Mine, Rename: s.Rename, Doubt: s.Doubt, Doubted: s.Doubted, Maybe: s.Maybe, Made: s.Made, Approved: s.Approved, Again: s.Again,
-		Due: s.Due, Tries: s.Tries, Since: s.Since, digest: s.Digest}
-	c.Want = resource.Wanted{Resource: s.Resource, Managed: s.Managed}
-	for _, o := range s.Once {
-		c.Want.Once = append(c.Want.Once, resource.Once{Attr: o.Value.Attrs[0], When: o.When})
+	c.Before, c.After = resource.ReadValues(r), resource.ReadValues(r)
+	c.Ops, c.Parts = resource.ReadOps(r), r.Ints()
+	c.Want = resource.ReadWanted(r)
+	if c.Maybe = resource.ReadValues(r); len(c.Maybe) == 0 {
+		c.Maybe = nil
+	}
+	r.Flags(&c.Held, &c.Left, &c.Mine, &c.Rename, &c.Doubted, &c.Made, &c.Approved, &c.Again)
+	c.Round, c.Tries = int(r.Int()), int(r.Int())
+	c.Doubt, c.Due, c.Since = r.Time(), r.Time(), r.Time()
+	if !r.Whole() {
+		return errors.New("a spooled change is damaged")
 	}
 	return nil
 }
 
-// Encode and Decode of Found serve the same files.
-func (f *Found) Encode() ([]byte, error) { return json.Marshal(f) }
+// Encode gives the account as bytes that Decode understands.
+func (f *Found) Encode() ([]byte, error) {
+	body, err := json.Marshal(f.Body)
+	return pack.Texts([]byte{byte(f.Active)}, []string{f.ID, f.Version, f.UserName, f.ExternalID, f.By, string(body)}), err
+}
 
 // Decode reads what Encode wrote.
 func (f *Found) Decode(b []byte) error {
-	d := json.NewDecoder(bytes.NewReader(b))
+	r := pack.Read(b)
+	*f = Found{Active: record.Tri(r.Byte())}
+	var body string
+	texts := []*string{&f.ID, &f.Version, &f.UserName, &f.ExternalID, &f.By, &body}
+	r.Check(r.Count() == len(texts))
+	for _, text := range texts {
+		*text = r.Text()
+	}
+	if !r.Whole() {
+		return errors.New("a spooled account is damaged")
+	}
+	d := json.NewDecoder(strings.NewReader(body))
 	d.UseNumber()
-	return d.Decode(f)
+	return d.Decode(&f.Body)
 }

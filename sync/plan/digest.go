@@ -1,12 +1,13 @@
 package plan
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"math/bits"
+
+	"scimsync/sync/pack"
+	"scimsync/sync/resource"
 )
 
 // Digest identifies what a change does and to whom. Two changes with one digest
@@ -20,26 +21,16 @@ func (c *Change) Digest() string {
 }
 
 func (c *Change) computeDigest() string {
-	after, ops := c.After, c.Ops
-	if len(after) == 0 { // none and empty are the same: a spooled change must keep its digest
-		after = nil
+	b := make([]byte, 0, 512)
+	b = append(b, byte(c.Key.Kind))
+	for _, text := range [...]string{string(c.Action), c.Key.Source, c.Key.ID, c.RemoteID, c.Temporary} {
+		b = resource.AppendValue(b, text)
 	}
-	if len(ops) == 0 {
-		ops = nil
-	}
-	what := []any{"change/1", c.Action, c.Key.Kind, c.Key.Source, c.Key.ID, c.RemoteID, after, ops, c.Temporary}
-	if len(c.Parts) > 0 {
-		what = append(what, c.Parts)
-	}
-	// encoding/json sorts the keys of maps, so equal values give equal bytes.
-	text, err := json.Marshal(what)
-	if err != nil { // the values are strings, booleans, numbers and lists of them
-		panic("plan: digest of " + c.String() + ": " + err.Error())
-	}
-	// encoding/json spells bytes that are no UTF-8 as \ufffd, but the rune that they
-	// are read back as, it leaves as it is.
-	text = bytes.ReplaceAll(text, []byte(`\ufffd`), []byte("\uFFFD"))
-	sum := sha256.Sum256(text)
+	// None and empty are the same, and so are the same values before and after JSON: a
+	// change that was spooled or saved keeps its digest.
+	b = resource.AppendValues(b, c.After)
+	b = pack.Ints(resource.AppendOps(b, c.Ops), c.Parts)
+	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])
 }
 
