@@ -102,7 +102,7 @@ func ReadValue(r *pack.Reader) any {
 	case packedObject:
 		return ReadValues(r)
 	case packedList:
-		return elements(readItems(r))
+		return asElements(readItems(r))
 	case packedEither:
 		return Either(readItems(r))
 	}
@@ -118,8 +118,8 @@ func readItems(r *pack.Reader) []any {
 	return list
 }
 
-// elements makes a list of objects what it is in a resource.
-func elements(list []any) any {
+// asElements makes a list of objects what it is in a resource.
+func asElements(list []any) any {
 	elements := make([]Element, len(list))
 	for i, item := range list {
 		object, is := item.(map[string]any)
