@@ -123,7 +123,7 @@ type walk struct {
 
 	mu       sync.Mutex
 	report   Report
-	verdicts verdicts
+	refusals refusals
 	noMore   bool // no further creates
 	ended    int
 }

@@ -82,7 +82,7 @@ func (a *attempt) try(ctx context.Context) bool {
 			a.rest, a.tries, a.inDoubt = a.rest[1:], 0, true
 			return true
 		}
-		a.judge(nil)
+		a.watch(nil)
 		a.done(a.change, result.Ack)
 	case plan.Again:
 		return a.again(ctx, result)
@@ -95,7 +95,7 @@ func (a *attempt) try(ctx context.Context) bool {
 	case plan.Park:
 		a.Lane.Worked()
 		a.park(ledger.ParkedRefused, result.Err)
-		a.judge(result.Err)
+		a.watch(result.Err)
 	case plan.Apart:
 		a.Lane.Worked()
 		return a.apart(result.Err)
@@ -126,7 +126,7 @@ func (a *attempt) apart(why error) bool {
 	request := a.rest[0]
 	if len(request) < 2 || !a.change.Doubted {
 		a.park(ledger.ParkedRefused, why)
-		a.judge(why)
+		a.watch(why)
 		return false
 	}
 	var requests [][]resource.Op

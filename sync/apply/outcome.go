@@ -227,21 +227,21 @@ func (a *attempt) gone(why error) {
 	}})
 }
 
-// verdicts watches for a pattern: when the first twenty changes, or after fifty
+// refusals watch for a pattern: when the first twenty changes, or after fifty
 // more than four in ten, are refused, then it is not the people's fault.
-type verdicts struct {
+type refusals struct {
 	tried, refused int
 }
 
-func (w *walk) judge(refusal error) {
+func (w *walk) watch(refusal error) {
 	w.mu.Lock()
-	v := &w.verdicts
-	v.tried++
+	r := &w.refusals
+	r.tried++
 	if refusal != nil {
-		v.refused++
+		r.refused++
 	}
-	pattern := refusal != nil && (v.tried == 20 && v.refused == 20 || v.tried >= 50 && v.refused*10 > v.tried*4)
-	n, of := v.refused, v.tried
+	pattern := refusal != nil && (r.tried == 20 && r.refused == 20 || r.tried >= 50 && r.refused*10 > r.tried*4)
+	n, of := r.refused, r.tried
 	w.mu.Unlock()
 	if pattern {
 		w.stop(fmt.Errorf("%s refused %d of %d changes, so the rest was not sent; the last: %w", w.Flow.Target, n, of, refusal))

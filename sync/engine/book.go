@@ -11,19 +11,19 @@ import (
 	"scimsync/sync/plan"
 )
 
-// inMemory is how many items a list keeps in memory before it goes on in a file.
+// inMemory is how many items a spool keeps in memory before it goes on in a file.
 const inMemory = 16384
 
-// item is what a list can put into a file.
-type item[T any] interface {
+// spoolable is what a spool can put into a file.
+type spoolable[T any] interface {
 	*T
 	Encode() ([]byte, error)
 	Decode([]byte) error
 }
 
-// list is an append-only list of any length: its head is in memory, the rest in a
+// spool is an append-only list of any length: its head is in memory, the rest in a
 // file that is deleted with it. Not for concurrent use.
-type list[T any, P item[T]] struct {
+type spool[T any, P spoolable[T]] struct {
 	dir     string
 	head    []*T
 	file    *os.File
@@ -32,9 +32,9 @@ type list[T any, P item[T]] struct {
 	end     int64
 }
 
-func (l *list[T, P]) len() int { return len(l.head) + len(l.offsets) }
+func (l *spool[T, P]) len() int { return len(l.head) + len(l.offsets) }
 
-func (l *list[T, P]) add(x *T) error {
+func (l *spool[T, P]) add(x *T) error {
 	if len(l.head) < inMemory {
 		l.head = append(l.head, x)
 		return nil
@@ -65,7 +65,7 @@ func (l *list[T, P]) add(x *T) error {
 }
 
 // each calls fn with every item in order.
-func (l *list[T, P]) each(fn func(i int, x *T) error) error {
+func (l *spool[T, P]) each(fn func(i int, x *T) error) error {
 	for i, x := range l.head {
 		if err := fn(i, x); err != nil {
 			return err
@@ -84,7 +84,7 @@ func (l *list[T, P]) each(fn func(i int, x *T) error) error {
 }
 
 // at gives one item.
-func (l *list[T, P]) at(i int) (*T, error) {
+func (l *spool[T, P]) at(i int) (*T, error) {
 	if i < len(l.head) {
 		return l.head[i], nil
 	}
@@ -107,14 +107,14 @@ func (l *list[T, P]) at(i int) (*T, error) {
 	return x, nil
 }
 
-func (l *list[T, P]) close() {
+func (l *spool[T, P]) close() {
 	if l.file != nil {
 		l.file.Close() // nothing in it is needed any more
 	}
 }
 
-// changes is a list of changes.
-type changes = list[plan.Change, *plan.Change]
+// changes is a spool of changes.
+type changes = spool[plan.Change, *plan.Change]
 
 // book holds the changes of a plan by stage, in the order of carrying out.
 type book struct {

@@ -9,15 +9,15 @@ import (
 	"scimsync/sync/record"
 )
 
-// batchSize is how many records are compared with the mirror at once, and
-// mergeSize how many rows one transaction stores.
+// pageOfRead is how many records are compared with the mirror at once, and
+// pageOfMerge how many rows one transaction stores.
 const (
-	batchSize = 5000
-	mergeSize = 10000
+	pageOfRead  = 5000
+	pageOfMerge = 10000
 )
 
 // collect brings the mirror of one source up to date. It reads everything first and
-// judges the read as a whole; only then does it touch the mirror. A read that fails,
+// looks at the read as a whole; only then does it touch the mirror. A read that fails,
 // or that looks wrong, leaves the mirror as it was and fails the source.
 func (e *Engine) collect(ctx context.Context, src Source) error {
 	info, err := e.Store.Source(src.Name)
@@ -52,13 +52,13 @@ func (e *Engine) collect(ctx context.Context, src Source) error {
 		e.Log.Info("nothing new: "+batch.Note, sourceField(src.Name))
 		return nil
 	}
-	if err := c.judge(); err != nil {
+	if err := c.believable(); err != nil {
 		return fmt.Errorf("source %s: %w", src.Name, err)
 	}
 	return c.store(batch)
 }
 
-// collector compares one read with the mirror. One goroutine reads and fills a batch
+// collector compares one read with the mirror. One goroutine reads and fills a page
 // while another compares the one before: reading and looking up take about as long.
 type collector struct {
 	*Engine
@@ -69,9 +69,9 @@ type collector struct {
 	sums   record.Summer
 	filled []int // values seen, by position in Names
 	read   int
-	batch  *batch
-	spare  chan *batch
-	full   chan *batch
+	page   *page
+	spare  chan *page
+	full   chan *page
 	failed chan error // the first error of comparing
 	done   chan struct{}
 
@@ -85,30 +85,30 @@ type collector struct {
 	changed *rows
 }
 
-// batch is a number of records on their way to being compared. Its memory is used
+// page is a number of records on their way to being compared. Its memory is used
 // again and again.
-type batch struct {
+type page struct {
 	ids  []string
 	rows []ledger.Row
 }
 
 // start starts comparing.
 func (c *collector) start() {
-	c.spare, c.full = make(chan *batch, 2), make(chan *batch)
+	c.spare, c.full = make(chan *page, 2), make(chan *page)
 	c.failed, c.done = make(chan error, 1), make(chan struct{})
 	for range cap(c.spare) {
-		c.spare <- &batch{ids: make([]string, 0, batchSize), rows: make([]ledger.Row, 0, batchSize)}
+		c.spare <- &page{ids: make([]string, 0, pageOfRead), rows: make([]ledger.Row, 0, pageOfRead)}
 	}
-	c.batch, c.seen = <-c.spare, make([]ledger.Seen, batchSize)
+	c.page, c.seen = <-c.spare, make([]ledger.Seen, pageOfRead)
 	go func() {
 		defer close(c.done)
-		for b := range c.full {
-			if err := c.compareAll(b); err != nil {
+		for p := range c.full {
+			if err := c.compareAll(p); err != nil {
 				c.failed <- err
 				return
 			}
-			b.ids, b.rows = b.ids[:0], b.rows[:0]
-			c.spare <- b
+			p.ids, p.rows = p.ids[:0], p.rows[:0]
+			c.spare <- p
 		}
 	}()
 }
@@ -132,9 +132,9 @@ func (c *collector) take(r *record.Record) error {
 		return fmt.Errorf("entry %s has %d attributes, %d were asked for: a fault of the source", r.ID, len(r.Attrs), len(c.src.Names))
 	}
 	c.read++
-	b := c.batch
-	b.rows = b.rows[:len(b.rows)+1]
-	row := &b.rows[len(b.rows)-1]
+	p := c.page
+	p.rows = p.rows[:len(p.rows)+1]
+	row := &p.rows[len(p.rows)-1]
 	row.Key = record.Key{Kind: r.Kind, Source: c.src.Name, ID: r.ID}
 	row.DN, row.Line, row.Enabled, row.Expires = r.DN, r.Line, r.Enabled, r.Expires
 	row.Sum = c.sums.Sum(r)
@@ -144,8 +144,8 @@ func (c *collector) take(r *record.Record) error {
 			c.filled[i]++
 		}
 	}
-	b.ids = append(b.ids, r.ID)
-	if len(b.rows) == batchSize {
+	p.ids = append(p.ids, r.ID)
+	if len(p.rows) == pageOfRead {
 		return c.flush()
 	}
 	return nil
@@ -164,16 +164,16 @@ func copyAttrs(old, from []record.Attr) []record.Attr {
 	return old
 }
 
-// flush hands the batch over and takes another.
+// flush hands the page over and takes another.
 func (c *collector) flush() error {
 	select {
-	case c.full <- c.batch:
+	case c.full <- c.page:
 	case err := <-c.failed:
 		c.failed <- err // for finish
 		return err
 	}
 	select {
-	case c.batch = <-c.spare:
+	case c.page = <-c.spare:
 		return nil
 	case err := <-c.failed:
 		c.failed <- err
@@ -181,14 +181,14 @@ func (c *collector) flush() error {
 	}
 }
 
-// compareAll compares a batch with the mirror.
-func (c *collector) compareAll(b *batch) error {
-	seen := c.seen[:len(b.rows)]
-	if err := c.Store.Seen(c.src.Name, record.User, b.ids, seen); err != nil {
+// compareAll compares a page with the mirror.
+func (c *collector) compareAll(p *page) error {
+	seen := c.seen[:len(p.rows)]
+	if err := c.Store.Seen(c.src.Name, record.User, p.ids, seen); err != nil {
 		return fmt.Errorf("compare with the mirror: %w", err)
 	}
-	for i := range b.rows {
-		if err := c.compare(&b.rows[i], seen[i]); err != nil {
+	for i := range p.rows {
+		if err := c.compare(&p.rows[i], seen[i]); err != nil {
 			return err
 		}
 	}
@@ -250,8 +250,8 @@ func cloneAttrs(from []record.Attr) []record.Attr {
 // its disappearance from all of them to mean that it can no longer be read.
 const lostShare = 90
 
-// judge decides whether a complete read is believable.
-func (c *collector) judge() error {
+// believable tells why a complete read is not to be believed.
+func (c *collector) believable() error {
 	before := c.info.Live
 	switch {
 	case c.read == 0 && before > 0:
@@ -284,10 +284,10 @@ func (c *collector) store(batch record.Batch) error {
 			return fmt.Errorf("source %s: store the mirror: %w", c.src.Name, err)
 		}
 	}
-	slice := make([]ledger.Row, 0, mergeSize)
+	slice := make([]ledger.Row, 0, pageOfMerge)
 	put := func(row ledger.Row) error {
 		slice = append(slice, row)
-		if len(slice) < mergeSize {
+		if len(slice) < pageOfMerge {
 			return nil
 		}
 		err := c.Store.Merge(c.src.Name, slice, nil)

@@ -15,7 +15,7 @@ type listing struct {
 	index    map[uint64]int32 // hash of match attribute and value -> first link
 	links    []link
 	hits     map[int][]hit // by person
-	accounts *list[plan.Found, *plan.Found]
+	accounts *spool[plan.Found, *plan.Found]
 	total    int
 	owned    int
 }
@@ -31,7 +31,7 @@ type hit struct{ account, rank int }
 
 // list makes a listing for the people to be found.
 func (m *matching) list(ctx context.Context) (*listing, error) {
-	l := &listing{matching: m, index: map[uint64]int32{}, hits: map[int][]hit{}, accounts: &list[plan.Found, *plan.Found]{dir: m.Dir}}
+	l := &listing{matching: m, index: map[uint64]int32{}, hits: map[int][]hit{}, accounts: &spool[plan.Found, *plan.Found]{dir: m.engine.Dir}}
 	for first, people := range map[int]*changes{0: m.find, m.find.len(): m.findLeft} {
 		if err := people.each(func(i int, c *plan.Change) error { l.learn(first+i, c); return nil }); err != nil {
 			return nil, err
@@ -64,7 +64,7 @@ func (l *listing) learn(person int, c *plan.Change) {
 // take keeps an account if it fits somebody.
 func (l *listing) take(f plan.Found) error {
 	l.total++
-	_, owned, err := l.Store.ByRemote(l.flow.Flow.Target, f.ID)
+	_, owned, err := l.store.ByRemote(l.flow.Flow.Target, f.ID)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ var seed = maphash.MakeSeed()
 
 func hashText(s string) uint64 { return maphash.String(seed, s) }
 
-// rows is a list of mirror rows of any length.
-type rows = list[ledger.Row, *ledger.Row]
+// rows is a spool of mirror rows.
+type rows = spool[ledger.Row, *ledger.Row]
 
 func sourceField(name string) zap.Field { return zap.String("source", name) }

@@ -20,7 +20,7 @@ func (w *work) match(ctx context.Context) error {
 	if w.find.len()+w.findLeft.len() == 0 {
 		return nil
 	}
-	m := &matching{work: w, adopts: &changes{dir: w.Dir}, claims: map[string]int{}, wanted: map[uint64]int{},
+	m := &matching{work: w, adopts: &changes{dir: w.engine.Dir}, claims: map[string]int{}, wanted: map[uint64]int{},
 		rivals: map[uint64]bool{}}
 	defer m.adopts.close()
 	finder, err := m.finder(ctx)
@@ -224,13 +224,13 @@ func (m *matching) theirs(c *plan.Change, found []plan.Found) (hits []plan.Found
 		found, hits = hits, nil
 	}
 	for _, f := range found {
-		owner, known, err := m.Store.ByRemote(m.flow.Flow.Target, f.ID)
+		owner, known, err := m.store.ByRemote(m.flow.Flow.Target, f.ID)
 		if err != nil {
 			return nil, nil, err
 		}
 		if !known && f.ExternalID != "" && f.ExternalID != anchor {
 			owner = record.Key{Kind: c.Key.Kind, Source: c.Key.Source, ID: f.ExternalID}
-			if _, known, err = m.Store.Row(owner); err != nil {
+			if _, known, err = m.store.Row(owner); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -261,7 +261,7 @@ func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
 		intent := *m.intents[c.Key]
 		intent.Looked = c.Doubt
 		m.inVain = append(m.inVain, intent)
-		m.looksToStore = append(m.looksToStore, ledger.Look{Key: c.Key, Due: c.Doubt.Add(m.settleWindow())})
+		m.looksToStore = append(m.looksToStore, ledger.Look{Key: c.Key, Due: c.Doubt.Add(m.engine.settleWindow())})
 		return nil
 	}
 	m.dropped = append(m.dropped, ledger.Outcome{Key: c.Key, DropIntent: true, Look: &ledger.Look{Key: c.Key, Due: c.Due}})

@@ -14,14 +14,14 @@ func (m *matching) findRivals() error {
 		if look.Parked == nil || m.sought[key] || m.mappers[key.Source] == nil {
 			continue
 		}
-		entries, err := m.Store.Entries(m.flow.Flow.Target, []record.Key{key})
+		entries, err := m.store.Entries(m.flow.Flow.Target, []record.Key{key})
 		if err != nil {
 			return err
 		}
 		if entries[0] != nil && entries[0].Phase != ledger.Gone {
 			continue
 		}
-		row, known, err := m.Store.Row(key)
+		row, known, err := m.store.Row(key)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -20,7 +19,8 @@ import (
 //	collect   source -> mirror; a doubtful read ends the run here
 //	people    who has to be looked at: mapped and compared with the entries
 //	match     who has no account: found, or proved to have none
-//	judge     what is above a limit waits for a human
+//	guard     what is above a limit waits for a human
+//	conclude  the plan, as a human gets to see it
 //	carry     the rest, leavers first, one acknowledged change at a time
 //	advance   up to where everything is planned
 //
@@ -70,7 +70,7 @@ func (e *Engine) Failed(flow ledger.Flow, how How, why error) {
 	}
 }
 
-// Plan is Run up to judge, for a store that is thrown away afterwards: nothing is
+// Plan is Run up to conclude, for a store that is thrown away afterwards: nothing is
 // sent but what finds accounts. done closes the plans.
 func (e *Engine) Plan(ctx context.Context, job Job, how How) (plans []*plan.Plan, done func(), err error) {
 	var works []*work
@@ -88,11 +88,10 @@ func (e *Engine) Plan(ctx context.Context, job Job, how How) (plans []*plan.Plan
 			return nil, done, fmt.Errorf("%s: %w", flow.Flow, err)
 		}
 		works = append(works, w)
-		p, err := w.complete(ctx, job)
-		if err != nil {
+		if err := w.complete(ctx); err != nil {
 			return nil, done, fmt.Errorf("%s: %w", flow.Flow, err)
 		}
-		plans = append(plans, p.Plan)
+		plans = append(plans, w.plan)
 	}
 	return plans, done, nil
 }
@@ -123,37 +122,28 @@ func (e *Engine) Collect(ctx context.Context, job Job) error {
 	return nil
 }
 
-// ready is a judged plan.
-type ready struct {
-	*judged
-	Plan  *plan.Plan
-	first apply.Report // what the run sent before this plan was made
-}
-
 // peopleOf starts a plan: everybody is looked at, and nobody is looked up yet.
 func (e *Engine) peopleOf(job Job, flow Flow, how How) (*work, error) {
 	w, err := e.newWork(job, flow, how)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.people(job); err != nil {
+	if err := w.people(); err != nil {
 		w.close()
 		return nil, err
 	}
 	return w, nil
 }
 
-// complete finds the accounts that are to be found, and judges.
-func (w *work) complete(ctx context.Context, job Job) (*ready, error) {
+// complete finds the accounts that are to be found, and makes the plan of it all.
+func (w *work) complete(ctx context.Context) error {
 	if err := w.match(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	j, err := w.judge()
-	if err != nil {
-		return nil, err
+	if err := w.guard(); err != nil {
+		return err
 	}
-	p, err := j.plan(job)
-	return &ready{judged: j, Plan: p}, err
+	return w.conclude()
 }
 
 // runFlow plans and carries out one flow.
@@ -173,10 +163,9 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 		return Outcome{Err: err}
 	}
 	defer func() { w.close() }()
-	var first apply.Report
 	if how.Approve == nil && how.Expect == "" && how.Only == nil {
-		sent := false
-		if first, sent, err = w.leaversFirst(ctx, turn); err != nil || first.Stopped != nil {
+		first, sent, err := w.leaversFirst(ctx, turn)
+		if err != nil || first.Stopped != nil {
 			return Outcome{Applied: first, Err: err}
 		}
 		turn.reached(finding)
@@ -187,15 +176,14 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 			}
 			w.close()
 			w = rest
+			w.first = first
 		}
 	}
-	r, err := w.complete(ctx, job)
-	if err != nil {
-		return Outcome{Applied: first, Err: err}
+	if err := w.complete(ctx); err != nil {
+		return Outcome{Applied: w.first, Err: err}
 	}
-	r.first = first
-	out = r.carry(ctx, job, turn)
-	out.Applied = first.And(out.Applied)
+	out = w.carry(ctx, turn)
+	out.Applied = w.first.And(out.Applied)
 	return out
 }
 
@@ -206,12 +194,11 @@ func (w *work) leaversFirst(ctx context.Context, turn *turn) (report apply.Repor
 	if w.find.len()+w.findLeft.len() == 0 {
 		return report, false, nil
 	}
-	j, err := w.judge()
-	if err != nil {
+	if err := w.guard(); err != nil {
 		return report, false, err
 	}
 	leavers := func(fn func(*plan.Change) error) error {
-		return j.free(func(c *plan.Change) error {
+		return w.free(func(c *plan.Change) error {
 			if c.Action != plan.Deactivate {
 				return nil
 			}
@@ -221,133 +208,6 @@ func (w *work) leaversFirst(ctx context.Context, turn *turn) (report apply.Repor
 	if err := leavers(func(*plan.Change) error { sent = true; return nil }); err != nil || !sent {
 		return report, false, err
 	}
-	r := &ready{judged: j, Plan: &plan.Plan{Summary: map[plan.Action]int{}}}
-	report, err = r.send(ctx, turn, leavers)
+	report, err = w.send(ctx, turn, leavers)
 	return report, true, err
-}
-
-// carry sends what may be sent and stores what is left.
-func (r *ready) carry(ctx context.Context, job Job, turn *turn) (out Outcome) {
-	out.Plan = r.Plan
-	if yes := r.how.Approve; yes != nil {
-		if yes.Hold != r.Plan.HeldDigest {
-			out.Differs = true
-			out.Hold, out.Err = r.hold(r.Plan)
-			return out
-		}
-		if out.Err = r.approve(yes); out.Err != nil {
-			return out
-		}
-		if r.Plan, out.Err = r.judged.plan(job); out.Err != nil {
-			return out
-		}
-		out.Plan = r.Plan
-	}
-	if r.how.Expect != "" && r.how.Expect != r.Plan.Digest {
-		out.Differs = true
-		return out
-	}
-	if out.Hold, out.Err = r.before(); out.Err != nil {
-		return out
-	}
-	out.Applied, out.Err = r.send(ctx, turn, r.free)
-	if out.Err == nil && r.how.Only == nil && ctx.Err() == nil && out.Applied.Unsent == 0 && out.Applied.Stopped == nil {
-		out.Err = r.advance(out.Applied)
-	}
-	return out
-}
-
-// before stores, ahead of the first request, what does not depend on any answer.
-func (r *ready) before() (*ledger.Hold, error) {
-	var hold *ledger.Hold
-	if r.how.Only == nil {
-		var err error
-		if hold, err = r.hold(r.Plan); err != nil {
-			return nil, fmt.Errorf("store what is held: %w", err)
-		}
-	}
-	err := r.each(func(c *plan.Change) error {
-		if c.Held && c.Temporary == "" {
-			r.looksToStore = append(r.looksToStore, ledger.Look{Key: c.Key, Again: true, Due: c.Due})
-		}
-		return nil
-	})
-	if err == nil {
-		err = r.Store.PutLooks(r.flow.Flow, r.looksToStore)
-	}
-	if err == nil && len(r.inVain) > 0 {
-		err = r.Store.Begin(r.flow.Flow, r.inVain)
-	}
-	if err == nil && len(r.dropped) > 0 {
-		err = r.Store.Commit(r.flow.Flow, r.dropped)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("store what to look at again: %w", err)
-	}
-	return hold, nil
-}
-
-// advance stores up to where everything is planned.
-func (r *ready) advance(sent apply.Report) error {
-	made := sent.Done[plan.Create] + sent.Done[plan.Adopt]
-	loaded := r.Plan.Held == 0 && made == r.Plan.Summary[plan.Create]+r.Plan.Summary[plan.Adopt]
-	if loaded || r.next.Contact == ledger.ContactMade {
-		r.next.Contact = ledger.ContactMade
-		if r.approval != nil {
-			if err := r.Store.PutApproval(r.flow.Flow, nil); err != nil {
-				return err
-			}
-		}
-	}
-	if err := r.Store.PutProgress(r.flow.Flow, r.next); err != nil {
-		return fmt.Errorf("store how far %s has come: %w", r.flow.Flow, err)
-	}
-	return nil
-}
-
-// send carries changes out and keeps the record of the run.
-func (r *ready) send(ctx context.Context, turn *turn, each func(func(*plan.Change) error) error) (apply.Report, error) {
-	run := ledger.Run{ID: r.how.Run, Job: r.flow.Flow.Job, Target: r.flow.Flow.Target, Started: r.at, Planned: map[string]int{},
-		Held: r.Plan.Held, Conflict: len(r.conflicts), Parked: len(r.parked)}
-	total := -r.Plan.Held
-	for action, n := range r.Plan.Summary {
-		run.Planned[string(action)] = n
-		total += n
-	}
-	carry := apply.Carry{Flow: r.flow.Flow, Run: r.how.Run, Target: r.flow.Target, Ledger: r.Store, Lane: r.flow.Lane,
-		SettleWindow: r.settleWindow(), Backoff: r.Backoff, Stop: turn.stop}
-	if r.how.Ended != nil {
-		carry.Ended = func(n int) { r.how.Ended(r.flow.Flow, n, total) }
-	}
-	report, err := carry.Out(ctx, func(fn func(*plan.Change) error) error {
-		return each(func(c *plan.Change) error {
-			turn.reached(c.Action.Phase())
-			return fn(c)
-		})
-	})
-	sum := r.first.And(report)
-	run.Ended, run.Calls, run.Counted = r.now(), sum.Calls, sum.Counted
-	run.Done = map[string]int{}
-	for action, n := range sum.Done {
-		run.Done[string(action)] = n
-	}
-	run.Parked += len(report.Parked)
-	if why := firstError(err, report.Stopped); why != nil {
-		run.Error = why.Error()
-	}
-	r.Log.Info("run ended", zap.String("job", run.Job), zap.String("target", run.Target), zap.String("run", run.ID),
-		zap.Int("calls", run.Calls), zap.Duration("duration", run.Ended.Sub(run.Started).Round(time.Millisecond)))
-	if stored := r.Store.PutRun(run); err == nil {
-		err = stored
-	}
-	return report, err
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

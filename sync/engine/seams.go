@@ -1,5 +1,5 @@
-// Package engine runs one job from start to finish: read, map, compare, match, plan,
-// judge, apply. Run in run.go is the whole of it on one page.
+// Package engine runs one job from start to finish: read, map, compare, match, guard,
+// apply. Run in run.go is the whole of it on one page.
 package engine
 
 import (

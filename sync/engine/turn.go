@@ -95,12 +95,11 @@ func (e *Engine) firstPhase(job Job, flow Flow, how How) (int, error) {
 		return 0, err
 	}
 	defer w.close()
-	j, err := w.judge()
-	if err != nil {
+	if err := w.guard(); err != nil {
 		return 0, err
 	}
 	first := noPhase
-	err = j.free(func(c *plan.Change) error {
+	err = w.free(func(c *plan.Change) error {
 		first = min(first, c.Action.Phase())
 		return nil
 	})

@@ -60,8 +60,8 @@ func Counts(c *Change) []string {
 	return []string{LimitUpdate}
 }
 
-// Judgement is what the guard says of a plan.
-type Judgement struct {
+// Ruling is what the guard says of a plan.
+type Ruling struct {
 	Limits []ledger.Limit
 	all    bool
 	first  bool            // creates and adoptions of first contact are free
@@ -71,31 +71,31 @@ type Judgement struct {
 // Check holds the numbers of a plan, by limit and with what was sent in the window,
 // against the limits; n[LimitFirstRun] is the number of all changes. live is the
 // number of live entries of the job at the target.
-func (g Guard) Check(n map[string]int, live int, contact ledger.Contact) Judgement {
-	j := Judgement{held: map[string]bool{}}
+func (g Guard) Check(n map[string]int, live int, contact ledger.Contact) Ruling {
+	r := Ruling{held: map[string]bool{}}
 	if contact == ledger.ContactNone && !g.FirstRunGoes {
-		j.all = true
+		r.all = true
 		if n[LimitFirstRun] > 0 {
-			j.Limits = append(j.Limits, ledger.Limit{Limit: LimitFirstRun, N: n[LimitFirstRun], Of: live, Max: "0"})
+			r.Limits = append(r.Limits, ledger.Limit{Limit: LimitFirstRun, N: n[LimitFirstRun], Of: live, Max: "0"})
 		}
-		return j
+		return r
 	}
-	j.first = g.FirstRunGoes && contact != ledger.ContactMade
+	r.first = g.FirstRunGoes && contact != ledger.ContactMade
 	for _, name := range Limits {
-		if j.first && (name == LimitCreate || name == LimitAdopt) {
+		if r.first && (name == LimitCreate || name == LimitAdopt) {
 			continue
 		}
 		if limit, tripped := g.Rules[name].trips(name, n[name], live); tripped {
-			j.Limits = append(j.Limits, limit)
-			j.held[name] = true
+			r.Limits = append(r.Limits, limit)
+			r.held[name] = true
 		}
 	}
 	// One destructive limit holds everything destructive: what takes access away is
 	// looked at as a whole.
-	if j.held[LimitDeactivate] || j.held[LimitDelete] {
-		j.held[LimitDeactivate], j.held[LimitDelete] = true, true
+	if r.held[LimitDeactivate] || r.held[LimitDelete] {
+		r.held[LimitDeactivate], r.held[LimitDelete] = true, true
 	}
-	return j
+	return r
 }
 
 func (r Rule) trips(name string, n, live int) (ledger.Limit, bool) {
@@ -116,17 +116,17 @@ func (r Rule) trips(name string, n, live int) (ledger.Limit, bool) {
 
 // Frees tells whether a change belongs to a first load that needs no yes: it does not
 // count against the limits of later runs either.
-func (j Judgement) Frees(c *Change) bool {
-	return j.first && (c.Action == Create || c.Action == Adopt)
+func (r Ruling) Frees(c *Change) bool {
+	return r.first && (c.Action == Create || c.Action == Adopt)
 }
 
-// Holds tells whether the judgement holds a change that nobody approved.
-func (j Judgement) Holds(c *Change) bool {
-	if j.all {
+// Holds tells whether the ruling holds a change that nobody approved.
+func (r Ruling) Holds(c *Change) bool {
+	if r.all {
 		return true
 	}
 	for _, name := range Counts(c) {
-		if j.held[name] {
+		if r.held[name] {
 			return true
 		}
 	}

@@ -100,7 +100,7 @@ var kinds = map[string]*Change{
 	"adopt mine": {Action: Adopt, Mine: true}, "update": {Action: Update}, "rename": {Action: Update, Rename: true}, "reactivate": {Action: Reactivate},
 }
 
-func heldKinds(j Judgement) []string {
+func heldKinds(j Ruling) []string {
 	var held []string
 	for name, change := range kinds {
 		if j.Holds(change) {

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"scimsync/sync/diff"
+	"scimsync/sync/ledger"
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+)
+
+// person decides for one person.
+func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
+	if entry != nil && entry.Job != w.flow.Flow.Job {
+		w.conflict(row.Key, "", "", fmt.Errorf("the account belongs to job %s", entry.Job))
+		return nil
+	}
+	in := &diff.Input{Key: row.Key, Name: name(row, entry), Entry: entry, Intent: w.intents[row.Key],
+		Leavers: w.flow.Leavers, Shape: w.shape, Cause: plan.Cause{By: plan.BySource, What: "not in " + row.Key.Source + " any more"}}
+	var due time.Time
+	if row.Absent == 0 {
+		result := w.mappers[row.Key.Source].Map(row.Record(), w.at)
+		// Who is known to be inactive is deactivated, whatever else cannot be mapped.
+		leaves := result.In == record.True && result.Active == record.False &&
+			(in.Intent != nil || entry != nil && entry.Phase == ledger.Live)
+		if result.Err != nil && !leaves {
+			w.park(row.Key, in.Name, ledger.ParkedMapping, result.Err)
+			return nil
+		}
+		in.Present, in.Active, in.Want, due = result.In == record.True, result.Active, result.Want, result.Due
+		in.Early = result.Early
+		if result.Name != "" {
+			in.Name = result.Name
+		}
+		in.Cause = w.cause(row, in)
+	}
+	next, change := diff.Person(in)
+	if entry != nil && next != diff.Nothing && next != diff.Keep && w.flow.Protect.Protects(entry.Resource.Text("userName"), entry.RemoteID) {
+		w.protected++
+		// Looked at again in every run, so that nothing is forgotten once they are free.
+		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, Again: true})
+		return nil
+	}
+	switch next {
+	case diff.Send:
+		return w.add(in, change, due)
+	case diff.Find, diff.FindLeft:
+		return w.search(in, next, due)
+	case diff.Wait:
+		w.park(row.Key, in.Name, ledger.ParkedMapping, fmt.Errorf("whether the account is to be active is not known, and there is none yet"))
+	case diff.Nothing, diff.Keep:
+		if w.how.Only != nil {
+			w.notes = append(w.notes, fmt.Sprintf("%s: %s, so there is nothing to do", row.Key.ID, standing(in)))
+		}
+		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, Due: due})
+		if in.Intent != nil && next == diff.Nothing {
+			w.dropped = append(w.dropped, ledger.Outcome{Key: row.Key, DropIntent: true})
+		}
+	}
+	return nil
+}
+
+// standing says in a few words why nothing follows for a person who was asked for.
+func standing(in *diff.Input) string {
+	account := "no account"
+	if in.Entry != nil {
+		account = "an account that is " + in.Entry.Phase.String()
+	}
+	switch {
+	case !in.Present || in.Active == record.False:
+		return in.Cause.What + ", and has " + account
+	case in.Entry != nil && in.Entry.Phase == ledger.Live:
+		return "the account is as it should be"
+	}
+	return "has " + account
+}
+
+func name(row *ledger.Row, entry *ledger.Entry) string {
+	if entry != nil {
+		if name := entry.Resource.Text("displayName"); name != "" {
+			return name
+		}
+		return entry.Resource.Text("userName")
+	}
+	return row.Key.ID
+}
+
+func (w *work) cause(row *ledger.Row, in *diff.Input) plan.Cause {
+	look := w.looks[row.Key]
+	switch {
+	case look != nil && !look.Due.IsZero() && !look.Due.After(w.at):
+		return plan.Cause{By: plan.ByTime, What: "a date has come"}
+	case row.Seq <= w.base.Planned[row.Key.Source] && w.base.MapVersion != w.next.MapVersion && w.base.MapVersion != "":
+		return plan.Cause{By: plan.ByConfig, What: "the job's mapping or scope changed"}
+	case !in.Present:
+		return plan.Cause{By: plan.BySource, What: "out of the job's scope"}
+	case in.Early && in.Entry == nil:
+		return plan.Cause{By: plan.BySource, What: "new in " + row.Key.Source + ", not active yet"}
+	case in.Active == record.False:
+		return plan.Cause{By: plan.BySource, What: "inactive in " + row.Key.Source}
+	case in.Entry == nil:
+		return plan.Cause{By: plan.BySource, What: "new in " + row.Key.Source}
+	case in.Entry.Phase != ledger.Live:
+		return plan.Cause{By: plan.BySource, What: "back in " + row.Key.Source}
+	}
+	return plan.Cause{By: plan.BySource, What: "changed in " + row.Key.Source}
+}
+
+// add puts a change into the plan, unless the same one failed and its time has not
+// come yet.
+func (w *work) add(in *diff.Input, change *plan.Change, due time.Time) error {
+	w.finish(in, change, due)
+	if w.waits(change) {
+		return nil
+	}
+	if change.Rename {
+		w.renames = append(w.renames, change)
+		return nil
+	}
+	return w.book.add(change)
+}
+
+func (w *work) finish(in *diff.Input, change *plan.Change, due time.Time) {
+	change.Due, change.Doubted = due, in.Intent != nil
+	change.Again = change.Action == plan.Deactivate && change.Left && w.flow.Leavers == diff.DeleteLeavers
+	if look := w.looks[in.Key]; look != nil && look.Parked != nil {
+		change.Tries, change.Since = look.Parked.Tries, look.Parked.Since
+	}
+}
+
+// search notes a person whose account has to be found first.
+func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
+	if next == diff.FindLeft {
+		in.Want = in.Sent()
+	}
+	change := diff.Create(in)
+	w.finish(in, change, due)
+	if in.Intent != nil {
+		// The intent tells when its page was stored; the request may have been sent much
+		// later, up to the end of that run. So the window begins with this run.
+		change.Doubt = w.at
+	}
+	if next == diff.FindLeft {
+		if looked := in.Intent.Looked; !looked.IsZero() {
+			change.Doubt = looked
+			if w.at.Sub(looked) >= w.engine.settleWindow() {
+				change.Doubt = time.Time{}
+			}
+		}
+		return w.findLeft.add(change)
+	}
+	if w.waits(change) {
+		return nil
+	}
+	if w.looks[in.Key] != nil {
+		w.sought[in.Key] = true
+	}
+	return w.find.add(change)
+}
