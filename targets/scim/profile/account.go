@@ -3,38 +3,38 @@ package profile
 // Attrs is what the service can hold. Paths are SCIM paths as in a mapping: userName, name.givenName,
 // emails[type eq "work"].value, urn:…:User:department. A path stands for everything below it as well.
 type Attrs struct {
-	// Allow are the only paths the service takes; empty: all that Deny does not name.
-	Allow []string `yaml:"allow"`
+	// Allow are the only paths the service takes; empty: all that `deny` does not name.
+	Allow []string `yaml:"allow" is:"path"`
 	// Deny are paths it does not take. AWS: photos, ims, x509Certificates.
-	Deny []string `yaml:"deny"`
+	Deny []string `yaml:"deny" is:"path"`
 	// Required are paths without which it refuses an account: the person is parked before any request.
-	Required []string `yaml:"required"`
+	Required []string `yaml:"required" is:"path"`
 	// ReadOnly are paths it makes up by itself; they are never sent.
-	ReadOnly []string `yaml:"read_only"`
+	ReadOnly []string `yaml:"read_only" is:"path"`
 	// WriteOnce are paths it takes in a create and never again. Tealium: userName.
-	WriteOnce []string `yaml:"write_once"`
+	WriteOnce []string `yaml:"write_once" is:"path"`
 	// MaxLen is the most characters of a value, by path. Slack: userName 21.
-	MaxLen map[string]int `yaml:"max_len"`
+	MaxLen map[string]int `yaml:"max_len" key:"path" is:"some"`
 	// CharsetDeny is a regular expression (RE2) of what a value may not contain, by path. AWS: ':' in externalId.
-	CharsetDeny map[string]string `yaml:"charset_deny"`
+	CharsetDeny map[string]string `yaml:"charset_deny" key:"path" is:"regex"`
 	// MultiMax is the most values of a multi-valued attribute. AWS: emails 1.
-	MultiMax map[string]int `yaml:"multi_max"`
+	MultiMax map[string]int `yaml:"multi_max" key:"path" is:"some"`
 	// Types are the values of `type` that a multi-valued attribute may have. RingCentral: emails only work.
-	Types map[string][]string `yaml:"types"`
+	Types map[string][]string `yaml:"types" key:"path"`
 	// RequirePrimary are the multi-valued attributes of which one value has to be primary.
-	RequirePrimary []string `yaml:"require_primary"`
+	RequirePrimary []string `yaml:"require_primary" is:"path"`
 	// Coupled are sets of paths that have to be equal: they change in one request. RingCentral: userName and the work mail.
-	Coupled [][]string `yaml:"coupled"`
+	Coupled [][]string `yaml:"coupled" is:"path"`
 	// NormalizeCompare says by path what the service does to values, so that it is no difference: casefold, e164, country, trim,
 	// or ignore for values of its own.
-	NormalizeCompare map[string][]Normal `yaml:"normalize_compare"`
+	NormalizeCompare map[string][]Normal `yaml:"normalize_compare" key:"path"`
 	// AlwaysSend are paths that every create contains, whatever the mapping says. RingCentral: active, which defaults to false.
-	AlwaysSend []string `yaml:"always_send"`
+	AlwaysSend []string `yaml:"always_send" is:"path"`
 	// ClearStyle is how a single value is taken away: remove, replace_empty, replace_null, or unsupported (it stays, and that is
 	// said).
 	ClearStyle ClearStyle `yaml:"clear_style"`
 	// ImmutableIDIs is the attribute that the service uses as id, so that the id changes with it; "": none. GitLab: externalId.
-	ImmutableIDIs string `yaml:"immutable_id_is"`
+	ImmutableIDIs string `yaml:"immutable_id_is" is:"path"`
 }
 
 // Lookup is how accounts are asked for, always with eq, and always checked by us in what comes back.
@@ -45,11 +45,11 @@ type Lookup struct {
 	// Group are the attributes by which it finds groups.
 	Group []string `yaml:"group"`
 	// FilterNames is how it spells those attributes in a filter, where that is not the standard's. RingCentral: {email: email}.
-	FilterNames map[By]string `yaml:"filter_names"`
+	FilterNames map[By]string `yaml:"filter_names" is:"line"`
 	// Quoting is double (RFC 7644 section 3.4.2.2) or none. GitLab shows unquoted values.
 	Quoting Quoting `yaml:"quoting"`
 	// NoneStatus are the statuses that mean that there is no such account: 200 with an empty list, and for some 404.
-	NoneStatus []int `yaml:"none_status"`
+	NoneStatus []int `yaml:"none_status" is:"status"`
 	// FilterMaxLen is the most characters of a filter; 0: no limit known. Zitadel: 1000.
 	FilterMaxLen int `yaml:"filter_max_len"`
 }
@@ -59,7 +59,7 @@ type List struct {
 	// Supported tells that a listing can be complete. AWS: false, it gives the first 50 and no more.
 	Supported bool `yaml:"supported"`
 	// PageSize is how many accounts are asked for at a time.
-	PageSize int `yaml:"page_size"`
+	PageSize int `yaml:"page_size" is:"some"`
 	// Mode is index (startIndex, RFC 7644 section 3.4.2.4), cursor (RFC 9865) or single (all in one answer). Asana: single.
 	Mode ListMode `yaml:"mode"`
 	// TrustTotal tells that totalResults counts all, and not those of the page, so that a listing may end by it.
@@ -69,9 +69,9 @@ type List struct {
 // Create is how POST behaves.
 type Create struct {
 	// ConflictStatus are the statuses of a refusal because the account exists already.
-	ConflictStatus []int `yaml:"conflict_status"`
+	ConflictStatus []int `yaml:"conflict_status" is:"status"`
 	// ConflictRegex are regular expressions (RE2) of details that mean the same under any status of 4xx. Databricks: "already exists".
-	ConflictRegex []string `yaml:"conflict_regex"`
+	ConflictRegex []string `yaml:"conflict_regex" is:"regex"`
 	// OnConflict is adopt (look for the account, and go by the job's adoption rules) or fail (park the person).
 	OnConflict OnConflict `yaml:"on_conflict"`
 	// MayAdoptSilently tells that a create takes over an account that has the same mail, and answers as if it were new. Grafana.
@@ -82,7 +82,7 @@ type Create struct {
 	GroupsWithMembers bool `yaml:"groups_with_members"`
 	// PreconditionStatus are statuses that say that the service is not ready for one more account: a licence or extension is
 	// missing. The person is parked, and others go on. RingCentral: 404.
-	PreconditionStatus []int `yaml:"precondition_status"`
+	PreconditionStatus []int `yaml:"precondition_status" is:"status"`
 }
 
 // Update is how accounts are changed.
@@ -113,13 +113,13 @@ type Patch struct {
 	// MaxOps is the most operations of one request; 0: no limit known. Sentry: 1.
 	MaxOps int `yaml:"max_ops"`
 	// Isolate are paths whose operation has to be alone in its request. AWS: userName and active.
-	Isolate []string `yaml:"isolate"`
+	Isolate []string `yaml:"isolate" is:"path"`
 	// RemoveUnsupported are paths that cannot be removed. AWS: userName and active.
-	RemoveUnsupported []string `yaml:"remove_unsupported"`
+	RemoveUnsupported []string `yaml:"remove_unsupported" is:"path"`
 	// Bool is json (true) or string ("True").
 	Bool BoolForm `yaml:"bool"`
 	// ExtSep stands between the URN of an extension and its attribute: ":" as in RFC 7644 section 3.10, or ".". Casdoor: ".".
-	ExtSep string `yaml:"ext_sep"`
+	ExtSep Separator `yaml:"ext_sep"`
 	// SilentNoop tells that the service answers with success to what it did not do, so that writes are read back. Bitwarden.
 	SilentNoop bool `yaml:"silent_noop"`
 }
@@ -132,7 +132,7 @@ type Members struct {
 	// strict service), replace_all, put, or none: there are no groups.
 	Remove MemberRemove `yaml:"remove"`
 	// MaxPerRequest is the most members one request changes.
-	MaxPerRequest int `yaml:"max_per_request"`
+	MaxPerRequest int `yaml:"max_per_request" is:"some"`
 	// MaxTotal is the most members of a group; 0: no limit known. Miro: 8000.
 	MaxTotal int `yaml:"max_total"`
 	// OneOpPerRequest tells that several operations on members in one request go wrong. FusionAuth.

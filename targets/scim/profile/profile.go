@@ -7,7 +7,11 @@
 // and never switch on anything destructive.
 package profile
 
-import "time"
+import (
+	"time"
+
+	"scimsync/internal/strictyaml"
+)
 
 // Profile is what is special about one service provider. It is read only, and safe for concurrent use.
 type Profile struct {
@@ -15,28 +19,30 @@ type Profile struct {
 	Name string `yaml:"-"`
 
 	// Service is whom the profile is for, in a few words: "RingCentral".
-	Service string `yaml:"service"`
+	Service string `yaml:"service" is:"line"`
 	// Notes are what an admin has to know or to do that no knob can say: a licence, a switch in the service's own settings.
-	Notes []string `yaml:"notes"`
+	Notes []string `yaml:"notes" is:"line"`
+	// Extends is the profile that this one is laid over; "": rfc, and the knobs of Mandatory have to be said.
+	Extends string `yaml:"extends"`
 
 	// BaseURL is the form of the service's base URL, with what differs in braces, for messages: the config has the real one.
 	// Example: https://scim.{region}.amazonaws.com/{tenant}/scim/v2
-	BaseURL string `yaml:"base_url"`
+	BaseURL string `yaml:"base_url" is:"line"`
 	// Paths are the endpoints below the base URL.
 	Paths Paths `yaml:"paths"`
 	// HealthPath is an endpoint that answers 200 without authentication while the service is well; "": it has none.
 	// Example: /health of RingCentral.
-	HealthPath string `yaml:"health_path"`
+	HealthPath string `yaml:"health_path" is:"endpoint"`
 	// Headers are sent with every request besides those of the protocol.
-	Headers map[string]string `yaml:"headers"`
+	Headers map[string]string `yaml:"headers" key:"header" is:"line"`
 	// UserAgent replaces scimsync/VERSION; "" keeps it. It never stays away: AWS and GitHub refuse requests without one.
-	UserAgent string `yaml:"user_agent"`
+	UserAgent string `yaml:"user_agent" is:"line"`
 	// ContentType is how the bodies of requests are labelled (RFC 7644 section 3.1).
-	ContentType string `yaml:"content_type"`
+	ContentType string `yaml:"content_type" is:"line"`
 	// Accept is what the service may answer with. Zoom wants application/scim+json and nothing else.
-	Accept string `yaml:"accept"`
+	Accept string `yaml:"accept" is:"line"`
 	// Timeout bounds one request from the first byte to the last, unless the config of the target says otherwise.
-	Timeout time.Duration `yaml:"timeout"`
+	Timeout time.Duration `yaml:"timeout" is:"some"`
 	// MaxBodyBytes is the largest body the service takes; 0: no limit known. Miro takes 800,000.
 	MaxBodyBytes int `yaml:"max_body_bytes"`
 
@@ -48,7 +54,7 @@ type Profile struct {
 	// Resources are the kinds it has. RingCentral and RSA have users only.
 	Resources []Resource `yaml:"resources"`
 	// Extensions are the schema URNs it holds besides the core; "*" stands for any. What is mapped to another is left out.
-	Extensions []string `yaml:"extensions"`
+	Extensions []string `yaml:"extensions" is:"urn"`
 
 	// Attrs is what it can hold.
 	Attrs Attrs `yaml:"attrs"`
@@ -94,25 +100,31 @@ type Profile struct {
 	ETag ETag `yaml:"etag"`
 	// Writer is who else may write.
 	Writer Writer `yaml:"writer"`
+
+	// Facts are where this is known from, and how sure it is: documented, reported, inferred or unchecked. A fact is about knobs by
+	// name, or about all of a section.
+	Facts []Fact `yaml:"facts"`
+
+	from map[string]strictyaml.Pos // knob: where its value stands
 }
 
 // Paths are endpoints below the base URL, each beginning with a slash. Their case is kept.
 type Paths struct {
 	// Users is where accounts stand.
-	Users string `yaml:"users"`
+	Users string `yaml:"users" is:"endpoint"`
 	// Groups is where groups stand.
-	Groups string `yaml:"groups"`
+	Groups string `yaml:"groups" is:"endpoint"`
 	// SPC is the ServiceProviderConfig. Salesforce has it at /ServiceProviderConfigs.
-	SPC string `yaml:"spc"`
+	SPC string `yaml:"spc" is:"endpoint"`
 	// Schemas is where the service describes its schemas; "": nowhere.
-	Schemas string `yaml:"schemas"`
+	Schemas string `yaml:"schemas" is:"endpoint"`
 	// ResourceTypes is where it lists its kinds of resources; "": nowhere.
-	ResourceTypes string `yaml:"resource_types"`
+	ResourceTypes string `yaml:"resource_types" is:"endpoint"`
 	// Search is where accounts are asked for by POST, which keeps personal data out of the URL (RFC 7644 section 3.4.3); "": not
 	// used. Example: /Users/.search of RingCentral.
-	Search string `yaml:"search"`
+	Search string `yaml:"search" is:"endpoint"`
 	// Bulk is where bulk requests go; "": nowhere.
-	Bulk string `yaml:"bulk"`
+	Bulk string `yaml:"bulk" is:"endpoint"`
 }
 
 // Auth is how the service wants to know us. The config of the target decides; what stands here is for messages and checks.
@@ -120,7 +132,7 @@ type Auth struct {
 	// Kind is the kind of credential the service expects; another in the config is worth a warning.
 	Kind AuthKind `yaml:"kind"`
 	// TokenURL is where tokens of the OAuth kinds come from; "": the config says. For messages.
-	TokenURL string `yaml:"token_url"`
+	TokenURL string `yaml:"token_url" is:"line"`
 	// TokenLifetime is how long a static token lives, counted from the time of its file; 0: not known, or for ever. Snowflake: 180d.
 	TokenLifetime time.Duration `yaml:"token_lifetime"`
 	// ExpiryWarning is how long before the end of a token or certificate it is said.

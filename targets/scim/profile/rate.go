@@ -4,12 +4,12 @@ import "time"
 
 // Rate is how fast the service may be called. What is learned from answers only slows down.
 type Rate struct {
-	// Buckets are the limits. A request needs a place in every bucket that it fits; what fits none is bound by Concurrency alone.
+	// Buckets are the limits. A request needs a place in every bucket that it fits; what fits none is bound by `concurrency` alone.
 	Buckets []Bucket `yaml:"buckets"`
 	// DailyCaps are limits over a long time that may be used up at once. They outlive a restart.
 	DailyCaps []Cap `yaml:"daily_caps"`
 	// Concurrency is the most requests under way at a time.
-	Concurrency int `yaml:"concurrency"`
+	Concurrency int `yaml:"concurrency" is:"some"`
 	// Headers are the names of the answer's headers that tell what is left.
 	Headers RateHeaders `yaml:"headers"`
 	// PenaltyRestarts tells that every request during a wait lets it begin anew: the bucket stands still until it is over.
@@ -20,9 +20,9 @@ type Rate struct {
 // Bucket is one limit: so many requests in so much time, and some at once after a rest.
 type Bucket struct {
 	// Match says which requests count, as METHODS PATH, such as "GET *" or "PUT|PATCH */Users/*"; several patterns share the bucket.
-	Match Match `yaml:"match"`
+	Match Match `yaml:"match" must:""`
 	// Rate is a number and a time, such as 180/m or 5/30s.
-	Rate Limit `yaml:"rate"`
+	Rate Limit `yaml:"rate" must:""`
 	// Burst is how many may go at once after a rest; 0 counts as 1.
 	Burst int `yaml:"burst"`
 	// MinBody lets only requests count whose body has at least so many bytes. Miro: 500.
@@ -34,9 +34,9 @@ type Bucket struct {
 // Cap is so many requests in so much time, whenever in it.
 type Cap struct {
 	// Match says which requests count, as in Bucket.
-	Match Match `yaml:"match"`
+	Match Match `yaml:"match" must:""`
 	// Rate is a number and a time, such as 6000/d.
-	Rate Limit `yaml:"rate"`
+	Rate Limit `yaml:"rate" must:""`
 }
 
 // Limit is N in each Per; the zero value is no limit.
@@ -49,34 +49,34 @@ type Limit struct {
 // RateLimit-*, X-RateLimit-*).
 type RateHeaders struct {
 	// Limit is how many requests the window allows.
-	Limit string `yaml:"limit"`
+	Limit string `yaml:"limit" is:"header"`
 	// Remaining is how many are left of it.
-	Remaining string `yaml:"remaining"`
+	Remaining string `yaml:"remaining" is:"header"`
 	// Window is how long it is, in seconds.
-	Window string `yaml:"window"`
+	Window string `yaml:"window" is:"header"`
 	// Reset is when it ends.
-	Reset string `yaml:"reset"`
-	// ResetFormat is how Reset is written: delta (seconds from now), epoch (seconds since 1970) or http_date.
+	Reset string `yaml:"reset" is:"header"`
+	// ResetFormat is how `reset` is written: delta (seconds from now), epoch (seconds since 1970) or http_date.
 	ResetFormat ResetFormat `yaml:"reset_format"`
 }
 
 // Retry is what is tried again, and when.
 type Retry struct {
 	// Default429 is how long a bucket rests after a 429 that does not say.
-	Default429 time.Duration `yaml:"default_429"`
+	Default429 time.Duration `yaml:"default_429" is:"some"`
 	// Max is how often one request is sent again in a run.
 	Max int `yaml:"max"`
 	// Statuses are those that are worth trying again.
-	Statuses []int `yaml:"statuses"`
+	Statuses []int `yaml:"statuses" is:"status"`
 	// Permanent are statuses that will not change: object (for this account; it is parked for good) or form (for this kind of
 	// request at this service). RSA: 405 object.
-	Permanent map[int]Permanent `yaml:"permanent"`
+	Permanent map[int]Permanent `yaml:"permanent" key:"status"`
 }
 
 // Errors is how refusals are to be understood.
 type Errors struct {
 	// CodeRegex takes the vendor's code out of an answer's body: its first group. RingCentral: (OAU-\d+|CMN-\d+).
-	CodeRegex string `yaml:"code_regex"`
+	CodeRegex string `yaml:"code_regex" is:"code"`
 	// Codes is what to do by code, where the status does not tell: again (as a 429 of this one account), park (this change) or
 	// stop (this target). RingCentral: CMN-304 again.
 	Codes map[string]CodeVerdict `yaml:"codes"`

@@ -47,5 +47,13 @@ func RFC() *Profile {
 
 		Bulk: Bulk{Mode: BulkOff},
 		ETag: ETagOff,
+
+		Facts: []Fact{
+			{Knobs: []string{"paths", "content_type", "lookup.quoting", "lookup.none_status", "list.mode", "create.conflict_status", "patch", "delete.effect", "members.add", "members.remove"},
+				Confidence: Documented, Source: "RFC 7644"},
+			{Knobs: []string{"resources", "extensions", "deactivate", "reactivate"}, Confidence: Documented, Source: "RFC 7643"},
+			{Knobs: []string{"lookup", "list", "create", "update", "put", "members", "retry", "rate", "timeout", "auth", "discovery"},
+				Confidence: Inferred, Source: "what Entra ID and Okta do, and so what services are tried with"},
+		},
 	}
 }

@@ -33,6 +33,7 @@ type (
 	CodeVerdict      string
 	BulkMode         string
 	ETag             string
+	Separator        string
 )
 
 // What stands at the fields says what the words mean.
@@ -148,6 +149,9 @@ const (
 
 	ETagOff     ETag = "off"
 	ETagIfMatch ETag = "if_match"
+
+	SeparatorColon Separator = ":"
+	SeparatorDot   Separator = "."
 )
 
 // words lists what the knobs of each type may hold, in the order of messages.
@@ -163,8 +167,11 @@ var words = vocabulary(
 	of(ConflictAdopt, ConflictFail),
 	of(UpdatePatch, UpdatePut, UpdatePatchThenPut),
 	of(PutMerge, PutFull),
+	of(OpLower, OpTitle),
 	of(PathRequired, PathOptional, PathPathless),
 	of(MultiFilter, MultiReplaceArray),
+	of(BoolJSON, BoolString),
+	of(AddArray, AddFilter),
 	of(RemoveFilter, RemoveArray, RemoveReplaceAll, RemovePut, RemoveNone),
 	of(DeactivateActiveFalse, DeactivatePutActiveFalse, DeactivateDelete, DeactivateNone),
 	of(EffectDisable, EffectRemoveFromOrg, EffectDeleteObject),
@@ -177,6 +184,9 @@ var words = vocabulary(
 	of(PermanentObject, PermanentForm),
 	of(CodeAgain, CodePark, CodeStop),
 	of(BulkOff, BulkAuto),
+	of(ETagOff, ETagIfMatch),
+	of(SeparatorColon, SeparatorDot),
+	of(Documented, Reported, Inferred, Unchecked),
 )
 
 // term is a type with its words.
