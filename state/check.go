@@ -44,14 +44,14 @@ func verifyPath(path string) error {
 
 // Stats is the size of what is kept.
 type Stats struct {
-	Size    int64                                // of the file, in bytes
-	Rows    map[string]int                       // by source: people who are there
-	Entries map[ledger.Flow]map[ledger.Phase]int // accounts by flow and phase
+	Size    int64                                   // of the file, in bytes
+	Rows    map[string]int                          // by source: people who are there
+	Entries map[ledger.Flow]map[ledger.Standing]int // accounts by flow and standing
 }
 
 // Stats tells how much is kept. It counts nothing and is cheap.
 func (s *State) Stats() (Stats, error) {
-	st := Stats{Rows: map[string]int{}, Entries: map[ledger.Flow]map[ledger.Phase]int{}}
+	st := Stats{Rows: map[string]int{}, Entries: map[ledger.Flow]map[ledger.Standing]int{}}
 	err := s.view("read size", func(tx *bolt.Tx) error {
 		st.Size = tx.Size()
 		return nil
@@ -75,7 +75,7 @@ func (s *State) Stats() (Stats, error) {
 		return st, err
 	}
 	for _, flow := range flows {
-		if st.Entries[flow], err = s.Phases(flow); err != nil {
+		if st.Entries[flow], err = s.Standings(flow); err != nil {
 			return st, err
 		}
 	}

@@ -78,7 +78,7 @@ type committer struct {
 	jobs           map[string]string
 	intents, looks *bolt.Bucket
 	claims         []claim
-	counts         map[string]int64 // flow id and phase -> by how much the count changes
+	counts         map[string]int64 // flow id and standing -> by how much the count changes
 }
 
 // claim is a remote id that was another key's when it was stored.
@@ -136,8 +136,8 @@ func storeLook(b *bolt.Bucket, k []byte, l *ledger.Look) error {
 // storeEntry puts an entry in the place of the one there was, and moves indexes and
 // counts along. The first entryHead bytes of raw are filled in here.
 func (c *committer) storeEntry(k []byte, key record.Key, e *ledger.Entry, raw []byte) error {
-	if e.Phase < ledger.Live || e.Phase > ledger.Gone {
-		return fmt.Errorf("entry has no phase (%d)", e.Phase)
+	if e.Standing < ledger.Live || e.Standing > ledger.Gone {
+		return fmt.Errorf("entry has no standing (%d)", e.Standing)
 	}
 	if err := c.forget(k, key); err != nil {
 		return err
@@ -151,12 +151,12 @@ func (c *committer) storeEntry(k []byte, key record.Key, e *ledger.Entry, raw []
 		return err
 	}
 	copy(raw, jobID)
-	raw[idLen] = byte(e.Phase)
+	raw[idLen] = byte(e.Standing)
 	c.count(raw[:entryHead], +1)
 	if err := c.entries.Put(k, raw); err != nil {
 		return err
 	}
-	if e.Phase == ledger.Gone {
+	if e.Standing == ledger.Gone {
 		return nil
 	}
 	return c.index(k, key, e)
@@ -227,7 +227,7 @@ func (c *committer) finish() error {
 		if err != nil {
 			return err
 		}
-		if e.Phase != ledger.Gone && e.RemoteID == claim.remote {
+		if e.Standing != ledger.Gone && e.RemoteID == claim.remote {
 			return fmt.Errorf("account %s of %s for %s: %w: %s", claim.remote, c.flow.Target, claim.key, ledger.ErrOwned, owner)
 		}
 	}
@@ -239,7 +239,7 @@ func (c *committer) finish() error {
 	return nil
 }
 
-func (c *committer) addCount(flow, phase []byte, n int64) error {
+func (c *committer) addCount(flow, standing []byte, n int64) error {
 	if n == 0 {
 		return nil
 	}
@@ -247,11 +247,11 @@ func (c *committer) addCount(flow, phase []byte, n int64) error {
 	if err != nil {
 		return err
 	}
-	if b, err = b.CreateBucketIfNotExists(bucketPhases); err != nil {
+	if b, err = b.CreateBucketIfNotExists(bucketStandings); err != nil {
 		return err
 	}
-	if v := b.Get(phase); v != nil {
+	if v := b.Get(standing); v != nil {
 		n += int64(binary.BigEndian.Uint64(v))
 	}
-	return b.Put(phase, binary.BigEndian.AppendUint64(nil, uint64(max(n, 0))))
+	return b.Put(standing, binary.BigEndian.AppendUint64(nil, uint64(max(n, 0))))
 }

@@ -122,10 +122,10 @@ func writeRound(s *State, n int) error {
 	var outcomes []ledger.Outcome
 	for i := range 20 {
 		key := user("hr", fmt.Sprintf("%05d", rand.IntN(2000)))
-		e := entry(key, "remote-"+key.ID, ledger.Phase(1+rand.IntN(4)))
+		e := entry(key, "remote-"+key.ID, ledger.Standing(1+rand.IntN(4)))
 		e.Version = strings.Repeat("x", rand.IntN(2000))
 		intents = append(intents, ledger.Intent{Key: key, Action: "update", ID: fmt.Sprint(n, i)})
-		outcomes = append(outcomes, ledger.Outcome{Key: key, Entry: e, DropIntent: true, Look: &ledger.Look{Again: i%2 == 0}})
+		outcomes = append(outcomes, ledger.Outcome{Key: key, Entry: e, DropIntent: true, Look: &ledger.Look{NextRun: i%2 == 0}})
 	}
 	if err := s.Begin(staff, intents); err != nil {
 		return err
@@ -140,7 +140,7 @@ func writeRound(s *State, n int) error {
 	return errors.Join(
 		s.PutHold(staff, &ledger.Hold{ID: fmt.Sprint(n), Lines: lines}),
 		s.PutRun(ledger.Run{ID: fmt.Sprint(n), Job: staff.Job, Target: staff.Target, Started: noon.Add(time.Duration(n))}),
-		s.PutLooks(staff, []ledger.Look{{Key: user("hr", "x"), Again: n%2 == 0}}),
+		s.PutLooks(staff, []ledger.Look{{Key: user("hr", "x"), NextRun: n%2 == 0}}),
 		s.PutProgress(staff, ledger.Progress{Planned: map[string]uint64{"hr": uint64(n + 1)}}))
 }
 

@@ -41,9 +41,9 @@ func (t *instant) UnmarshalJSON(b []byte) error {
 }
 
 type storedLook struct {
-	Again  bool          `json:"a,omitempty"`
-	Due    instant       `json:"d,omitzero"`
-	Parked *storedParked `json:"p,omitempty"`
+	NextRun bool          `json:"a,omitempty"`
+	Due     instant       `json:"d,omitzero"`
+	Parked  *storedParked `json:"p,omitempty"`
 }
 
 type storedParked struct {
@@ -56,7 +56,7 @@ type storedParked struct {
 }
 
 func encodeLook(l *ledger.Look) ([]byte, error) {
-	s := storedLook{Again: l.Again, Due: instant{l.Due}}
+	s := storedLook{NextRun: l.NextRun, Due: instant{l.Due}}
 	if p := l.Parked; p != nil {
 		s.Parked = &storedParked{p.Kind, p.Error, p.Digest, p.Tries, instant{p.At}, instant{p.Since}}
 	}
@@ -68,7 +68,7 @@ func decodeLook(p pair) (*ledger.Look, error) {
 	if err := json.Unmarshal(p.value, &s); err != nil {
 		return nil, fmt.Errorf("look of %s: %w", p.key, err)
 	}
-	l := &ledger.Look{Key: p.key, Again: s.Again, Due: s.Due.Time}
+	l := &ledger.Look{Key: p.key, NextRun: s.NextRun, Due: s.Due.Time}
 	if q := s.Parked; q != nil {
 		l.Parked = &ledger.Parked{Kind: q.Kind, Error: q.Error, Digest: q.Digest, Tries: q.Tries, At: q.At.Time, Since: q.Since.Time}
 	}

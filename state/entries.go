@@ -13,16 +13,16 @@ import (
 )
 
 var (
-	bucketEntries = []byte("entries")
-	bucketLogins  = []byte("logins")
-	bucketRemotes = []byte("remotes")
-	bucketPhases  = []byte("phases")
-	bucketIntents = []byte("intents")
-	bucketLooks   = []byte("looks")
+	bucketEntries   = []byte("entries")
+	bucketLogins    = []byte("logins")
+	bucketRemotes   = []byte("remotes")
+	bucketStandings = []byte("standings")
+	bucketIntents   = []byte("intents")
+	bucketLooks     = []byte("looks")
 )
 
 // entryHead is the length of what stands before a packed entry: the number of its job
-// and its phase.
+// and its standing.
 const entryHead = idLen + 1
 
 // accounts is a target's part of the file.
@@ -66,7 +66,7 @@ func readEntry(value []byte, key record.Key, jobs map[string]string) (*ledger.En
 	if len(value) < entryHead {
 		return nil, fmt.Errorf("entry of %s is damaged", key)
 	}
-	e := &ledger.Entry{Key: key, Job: jobs[string(value[:idLen])], Phase: ledger.Phase(value[idLen])}
+	e := &ledger.Entry{Key: key, Job: jobs[string(value[:idLen])], Standing: ledger.Standing(value[idLen])}
 	return e, ledger.DecodeEntry(value[entryHead:], e)
 }
 
@@ -129,22 +129,22 @@ func (s *State) lookUp(target, what string, index func(accounts) *bolt.Bucket) (
 	return key, known && err == nil, err
 }
 
-// Phases implements engine.Entries. It costs the same however many entries there are.
-func (s *State) Phases(flow ledger.Flow) (map[ledger.Phase]int, error) {
-	phases := map[ledger.Phase]int{}
+// Standings implements engine.Entries. It costs the same however many entries there are.
+func (s *State) Standings(flow ledger.Flow) (map[ledger.Standing]int, error) {
+	standings := map[ledger.Standing]int{}
 	err := s.view("count "+flow.String(), func(tx *bolt.Tx) error {
-		b := inFlow(flow, bucketPhases)(tx)
+		b := inFlow(flow, bucketStandings)(tx)
 		if b == nil {
 			return nil
 		}
 		return b.ForEach(func(k, v []byte) error {
 			if n := binary.BigEndian.Uint64(v); n > 0 {
-				phases[ledger.Phase(k[0])] = int(n)
+				standings[ledger.Standing(k[0])] = int(n)
 			}
 			return nil
 		})
 	})
-	return phases, err
+	return standings, err
 }
 
 // EachEntry implements engine.Entries.

@@ -37,7 +37,7 @@ func consistent(t testing.TB, s *State) {
 				e, err := readEntry(v, key, jobs)
 				must(t, err)
 				counts[string(v[:idLen])+string(target)+string(v[idLen])]++
-				if e.Phase == ledger.Gone {
+				if e.Standing == ledger.Gone {
 					return nil
 				}
 				login := resource.Fold(e.Resource.Text("userName"))
@@ -61,11 +61,11 @@ func consistent(t testing.TB, s *State) {
 		}
 		flows := tx.Bucket(bucketFlows)
 		must(t, flows.ForEachBucket(func(flow []byte) error {
-			if b := flows.Bucket(flow).Bucket(bucketPhases); b != nil {
-				return b.ForEach(func(phase, v []byte) error {
-					at := string(flow) + string(phase)
+			if b := flows.Bucket(flow).Bucket(bucketStandings); b != nil {
+				return b.ForEach(func(standing, v []byte) error {
+					at := string(flow) + string(standing)
 					if n := binary.BigEndian.Uint64(v); n != counts[at] {
-						t.Errorf("flow %x phase %d counts %d, there are %d", flow, phase[0], n, counts[at])
+						t.Errorf("flow %x standing %d counts %d, there are %d", flow, standing[0], n, counts[at])
 					}
 					delete(counts, at)
 					return nil
@@ -118,23 +118,23 @@ func TestIndexesAndCountsFollowTheEntry(t *testing.T) {
 		t.Errorf("the old remote id is still there (%v)", err)
 	}
 	consistent(t, s)
-	for _, phase := range []ledger.Phase{ledger.Suspended, ledger.Left, ledger.Gone, ledger.Live} {
-		e.Phase = phase
+	for _, standing := range []ledger.Standing{ledger.Suspended, ledger.Left, ledger.Gone, ledger.Live} {
+		e.Standing = standing
 		commit(t, s, staff, e)
-		phases, err := s.Phases(staff)
-		equal(t, phases, map[ledger.Phase]int{phase: 1}, err)
-		if _, known := byLogin(resource.Fold("zoë@example.org")); known == (phase == ledger.Gone) {
-			t.Errorf("%s: login known: %v", phase, known)
+		standings, err := s.Standings(staff)
+		equal(t, standings, map[ledger.Standing]int{standing: 1}, err)
+		if _, known := byLogin(resource.Fold("zoë@example.org")); known == (standing == ledger.Gone) {
+			t.Errorf("%s: login known: %v", standing, known)
 		}
 		consistent(t, s)
 	}
 	// Another job takes the account over: the count goes with it.
 	e.Job = other.Job
 	commit(t, s, other, e)
-	phases, err := s.Phases(staff)
-	equal(t, len(phases), 0, err)
-	phases, err = s.Phases(other)
-	equal(t, phases, map[ledger.Phase]int{ledger.Live: 1}, err)
+	standings, err := s.Standings(staff)
+	equal(t, len(standings), 0, err)
+	standings, err = s.Standings(other)
+	equal(t, standings, map[ledger.Standing]int{ledger.Live: 1}, err)
 	consistent(t, s)
 }
 
@@ -158,7 +158,7 @@ func TestAccountOfAnotherKeyIsRefused(t *testing.T) {
 	thief := entry(user("ad", "b"), "1", ledger.Live)
 	innocent := entry(user("hr", "c"), "3", ledger.Live)
 	err := s.Commit(other, []ledger.Outcome{
-		{Key: innocent.Key, Entry: innocent, Look: &ledger.Look{Again: true}},
+		{Key: innocent.Key, Entry: innocent, Look: &ledger.Look{NextRun: true}},
 		{Key: thief.Key, Entry: thief},
 	})
 	if !errors.Is(err, ledger.ErrOwned) {
@@ -175,7 +175,7 @@ func TestAccountOfAnotherKeyIsRefused(t *testing.T) {
 	equal(t, flows, []ledger.Flow{staff}, err)
 	// At another target, or once the owner is gone, it is free.
 	commit(t, s, ledger.Flow{Job: "staff", Target: "elsewhere"}, thief)
-	a.Phase = ledger.Gone
+	a.Standing = ledger.Gone
 	commit(t, s, staff, thief, a) // the tombstone comes later in the same commit
 	key, _, err := s.ByRemote("ringcentral", "1")
 	equal(t, key, thief.Key, err)
@@ -190,7 +190,7 @@ func TestAccountOfAnotherKeyIsRefused(t *testing.T) {
 	consistent(t, s)
 }
 
-func TestEntryWithoutPhaseIsRefused(t *testing.T) {
+func TestEntryWithoutStandingIsRefused(t *testing.T) {
 	s := openNew(t)
 	e := entry(user("hr", "a"), "1", 0)
 	if err := s.Commit(staff, []ledger.Outcome{{Key: e.Key, Entry: e}}); err == nil {
@@ -227,13 +227,13 @@ func TestIntentsAndLooksComeAndGo(t *testing.T) {
 	parked := &ledger.Parked{Kind: ledger.ParkedRefused, Error: "400 invalidValue", Digest: "d", Tries: 3, At: noon, Since: noon.Add(-time.Hour)}
 	must(t, s.Commit(staff, []ledger.Outcome{
 		{Key: a, Look: &ledger.Look{Parked: parked, Due: endOfTime}},
-		{Key: b, Look: &ledger.Look{Again: true}, DropIntent: true},
+		{Key: b, Look: &ledger.Look{NextRun: true}, DropIntent: true},
 	}))
 	equal(t, intents(t, s, staff), began[1:], nil)
-	equal(t, looks(t, s, staff), []ledger.Look{{Key: b, Again: true}, {Key: a, Parked: parked, Due: endOfTime}}, nil)
+	equal(t, looks(t, s, staff), []ledger.Look{{Key: b, NextRun: true}, {Key: a, Parked: parked, Due: endOfTime}}, nil)
 	must(t, s.Commit(staff, []ledger.Outcome{{Key: a, Look: &ledger.Look{}, DropIntent: true}, {Key: b}}))
 	equal(t, len(intents(t, s, staff)), 0, nil)
-	equal(t, looks(t, s, staff), []ledger.Look{{Key: b, Again: true}}, nil)
+	equal(t, looks(t, s, staff), []ledger.Look{{Key: b, NextRun: true}}, nil)
 }
 
 func TestLooksAndProgress(t *testing.T) {
@@ -244,7 +244,7 @@ func TestLooksAndProgress(t *testing.T) {
 	defer s.Close()
 	list := make([]ledger.Look, pageLen+1)
 	for i := range list {
-		list[i] = ledger.Look{Key: user("hr", fmt.Sprintf("%05d", i)), Again: true}
+		list[i] = ledger.Look{Key: user("hr", fmt.Sprintf("%05d", i)), NextRun: true}
 	}
 	progress := ledger.Progress{Planned: map[string]uint64{"hr": 7, "ad": 1 << 63}, MapVersion: "v1", Contact: ledger.ContactMade}
 	steps = nil
@@ -255,7 +255,7 @@ func TestLooksAndProgress(t *testing.T) {
 	got, err := s.Progress(staff)
 	equal(t, got, progress, err)
 	for i := range list {
-		list[i].Again = false
+		list[i].NextRun = false
 	}
 	must(t, s.PutLooks(staff, list[1:]))
 	equal(t, len(looks(t, s, staff)), 1, nil)
@@ -268,7 +268,7 @@ func TestLooksAndProgress(t *testing.T) {
 	// The second slice cannot be stored.
 	bad := make([]ledger.Look, pageLen+1)
 	for i := range bad {
-		bad[i] = ledger.Look{Key: user("hr", fmt.Sprint(i)), Again: true}
+		bad[i] = ledger.Look{Key: user("hr", fmt.Sprint(i)), NextRun: true}
 	}
 	bad[pageLen].Key.ID = strings.Repeat("x", 1<<16)
 	if err := s.PutLooks(staff, bad); err == nil {
@@ -364,7 +364,7 @@ func TestTargetJobAndStats(t *testing.T) {
 	st, err := s.Stats()
 	must(t, err)
 	equal(t, st.Rows, map[string]int{"hr": 3}, nil)
-	equal(t, st.Entries, map[ledger.Flow]map[ledger.Phase]int{staff: {ledger.Live: 1}}, nil)
+	equal(t, st.Entries, map[ledger.Flow]map[ledger.Standing]int{staff: {ledger.Live: 1}}, nil)
 	if st.Size < 16<<10 {
 		t.Errorf("size %d", st.Size)
 	}
@@ -381,7 +381,7 @@ func TestRenamedSource(t *testing.T) {
 	s := openNew(t)
 	must(t, s.Merge("ad", rows("ad", 3), &ledger.SourceInfo{Seq: 3}))
 	commit(t, s, staff, entry(user("ad", "0000001"), "1", ledger.Live))
-	must(t, s.PutLooks(staff, []ledger.Look{{Key: user("ad", "x"), Again: true}}))
+	must(t, s.PutLooks(staff, []ledger.Look{{Key: user("ad", "x"), NextRun: true}}))
 	must(t, s.PutProgress(staff, ledger.Progress{Planned: map[string]uint64{"ad": 2}}))
 	must(t, s.PutHold(staff, &ledger.Hold{ID: "h", Lines: []ledger.HeldLine{{Key: user("ad", "y")}}}))
 
@@ -431,8 +431,8 @@ func TestRenamedJob(t *testing.T) {
 	equal(t, flows, []ledger.Flow{people}, err)
 	got, err := s.Entries("ringcentral", []record.Key{e.Key})
 	equal(t, got[0].Job, "people", err)
-	phases, err := s.Phases(people)
-	equal(t, phases, map[ledger.Phase]int{ledger.Live: 1}, err)
+	standings, err := s.Standings(people)
+	equal(t, standings, map[ledger.Standing]int{ledger.Live: 1}, err)
 	runs, err := s.Runs(people, 1)
 	equal(t, runs[0].Job, "people", err)
 	job, err := s.Job("people")

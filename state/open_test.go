@@ -87,7 +87,7 @@ func stateFile(t testing.TB) []byte {
 	var outcomes []ledger.Outcome
 	for i := range 500 {
 		key := user("hr", fmt.Sprintf("%07d", i))
-		outcomes = append(outcomes, ledger.Outcome{Key: key, Entry: entry(key, fmt.Sprint(i), ledger.Live), Look: &ledger.Look{Again: true}})
+		outcomes = append(outcomes, ledger.Outcome{Key: key, Entry: entry(key, fmt.Sprint(i), ledger.Live), Look: &ledger.Look{NextRun: true}})
 	}
 	must(t, s.Commit(staff, outcomes))
 	must(t, s.PutHold(staff, &ledger.Hold{ID: "h", Lines: []ledger.HeldLine{{Key: user("hr", "1")}}}))

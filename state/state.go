@@ -12,11 +12,11 @@
 //	sources/ID/rows           kind, anchor -> body of the row (ledger.AppendRow)
 //	jobs/ID                   info
 //	targets/ID                info
-//	targets/ID/entries        source id, kind, anchor -> job id, phase, JSON
+//	targets/ID/entries        source id, kind, anchor -> job id, standing, the entry (ledger.AppendEntry)
 //	targets/ID/logins         folded login -> key of the entry
 //	targets/ID/remotes        remote id -> key of the entry
 //	flows/JOB ID,TARGET ID    progress, hold, approval
-//	    …/phases              phase -> number of entries
+//	    …/standings           standing -> number of entries
 //	    …/intents, looks      source id, kind, anchor -> JSON
 //	    …/lines               number -> JSON of some lines of the hold
 //	    …/digests             digest -> nothing: what was approved

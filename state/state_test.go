@@ -70,8 +70,8 @@ func rows(source string, n int) []ledger.Row {
 	return list
 }
 
-func entry(key record.Key, remote string, phase ledger.Phase) *ledger.Entry {
-	return &ledger.Entry{Key: key, RemoteID: remote, Version: `W/"1"`, Job: "staff", Phase: phase, Run: "r1", At: noon,
+func entry(key record.Key, remote string, standing ledger.Standing) *ledger.Entry {
+	return &ledger.Entry{Key: key, RemoteID: remote, Version: `W/"1"`, Job: "staff", Standing: standing, Run: "r1", At: noon,
 		Managed: []string{"userName"},
 		Resource: resource.New(map[string]any{"userName": key.ID + "@Example.org",
 			"emails": []resource.Element{{"value": key.ID, "primary": true}}})}
@@ -101,8 +101,8 @@ func TestEmptyStateKnowsNothing(t *testing.T) {
 	equal(t, known, false, err)
 	_, known, err = s.ByRemote("ringcentral", "x")
 	equal(t, known, false, err)
-	phases, err := s.Phases(staff)
-	equal(t, len(phases), 0, err)
+	standings, err := s.Standings(staff)
+	equal(t, len(standings), 0, err)
 	progress, err := s.Progress(staff)
 	equal(t, progress, ledger.Progress{}, err)
 	hold, err := s.Hold(staff)
@@ -271,8 +271,8 @@ func TestEntriesComeBack(t *testing.T) {
 	equal(t, known, false, err)
 	_, known, err = s.ByLogin("ringcentral", "c@example.org")
 	equal(t, known, false, err)
-	phases, err := s.Phases(staff)
-	equal(t, phases, map[ledger.Phase]int{ledger.Live: 1, ledger.Left: 1, ledger.Gone: 1}, err)
+	standings, err := s.Standings(staff)
+	equal(t, standings, map[ledger.Standing]int{ledger.Live: 1, ledger.Left: 1, ledger.Gone: 1}, err)
 }
 
 func TestEntriesOfAFlowComeInOrderOfKeys(t *testing.T) {
@@ -334,6 +334,6 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	phases, err := s.Phases(staff)
-	equal(t, phases, map[ledger.Phase]int{ledger.Live: 40}, err)
+	standings, err := s.Standings(staff)
+	equal(t, standings, map[ledger.Standing]int{ledger.Live: 40}, err)
 }

@@ -77,7 +77,7 @@ func TestIntentsComeFirst(t *testing.T) {
 		if e := w.entries["c0007"]; len(w.entries) != 1201 || e != nil {
 			t.Errorf("%d entries", len(w.entries))
 		}
-		if e := w.entries["c007"]; e.RemoteID != "rc007" || e.Phase != ledger.Live || e.Job != "staff" || e.Run != "run" {
+		if e := w.entries["c007"]; e.RemoteID != "rc007" || e.Standing != ledger.Live || e.Job != "staff" || e.Run != "run" {
 			t.Errorf("%+v", e)
 		}
 	})
@@ -294,13 +294,13 @@ func TestVanished(t *testing.T) {
 			w.answer = func(*plan.Change, int) plan.Result { return plan.Result{Verdict: plan.Vanished, Err: sorry} }
 			leaver := change(plan.Deactivate, "leaver") // wanted gone, and is
 			r := w.out(w.carry(Pace{}), append([]*plan.Change{leaver}, changes(plan.Update, "u", n)...)...)
-			if e := w.entries["leaver"]; e == nil || e.Phase != ledger.Gone || r.Done[plan.Deactivate] != 1 {
+			if e := w.entries["leaver"]; e == nil || e.Standing != ledger.Gone || r.Done[plan.Deactivate] != 1 {
 				t.Errorf("leaver: %+v", e)
 			}
 			if (r.Stopped != nil) != (n >= vanishedMost) || len(w.entries) != vanishedMost || w.count("send", "") != min(1+n, vanishedMost+1) {
 				t.Errorf("%d: %+v; %d entries, %d sent", n, r, len(w.entries), w.count("send", ""))
 			}
-			if look := w.looks["u000"]; look == nil || !look.Again {
+			if look := w.looks["u000"]; look == nil || !look.NextRun {
 				t.Errorf("the next run does not look: %+v", look)
 			}
 		})

@@ -13,7 +13,7 @@ import (
 
 func outcome(i int) ledger.Outcome {
 	key := record.Key{Kind: record.User, Source: "hr", ID: fmt.Sprintf("%04d", i)}
-	return ledger.Outcome{Key: key, Entry: &ledger.Entry{Key: key, Phase: ledger.Live}, DropIntent: true}
+	return ledger.Outcome{Key: key, Entry: &ledger.Entry{Key: key, Standing: ledger.Live}, DropIntent: true}
 }
 
 // Acknowledgements are stored in their order, many in one transaction, and soon.

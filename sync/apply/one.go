@@ -31,7 +31,7 @@ func (w *walk) one(ctx context.Context, change *plan.Change) {
 		return
 	}
 	a := attempt{walk: w, change: change, rest: change.Requests(), inDoubt: change.Doubted}
-	if !change.Doubt.IsZero() && a.lookAgain(ctx, change.Doubt) {
+	if !change.Doubt.IsZero() && a.lookFor(ctx, change.Doubt) {
 		return
 	}
 	for a.try(ctx) {
@@ -215,7 +215,7 @@ func (a *attempt) sleep(ctx context.Context, d time.Duration) bool {
 func (a *attempt) unanswered(ctx context.Context, result plan.Result, sent time.Time) bool {
 	a.doubt()
 	creates := a.change.Action == plan.Create
-	if creates && a.lookAgain(ctx, sent) || a.failing(result.Err) {
+	if creates && a.lookFor(ctx, sent) || a.failing(result.Err) {
 		return false
 	}
 	if !creates {
@@ -230,9 +230,9 @@ func (a *attempt) unanswered(ctx context.Context, result plan.Result, sent time.
 	return false
 }
 
-// lookAgain searches for an account of ours, four times until the window since the
+// lookFor searches for an account of ours, four times until the window since the
 // create was sent has closed. It tells whether the change has come to its end.
-func (a *attempt) lookAgain(ctx context.Context, sent time.Time) bool {
+func (a *attempt) lookFor(ctx context.Context, sent time.Time) bool {
 	until := sent.Add(a.SettleWindow)
 	for left := 3; ; left-- {
 		found, err := a.find(ctx)

@@ -13,7 +13,7 @@ import (
 // done stores an acknowledged change; it counts once stored.
 func (w *walk) done(change *plan.Change, ack plan.Ack) {
 	entry := &ledger.Entry{Key: change.Key, RemoteID: ack.RemoteID, Version: ack.Version, Job: w.Flow.Job,
-		Phase: phase(change), Resource: change.Want.Resource, Managed: change.Want.Managed, Run: w.Run, At: time.Now()}
+		Standing: standing(change), Resource: change.Want.Resource, Managed: change.Want.Managed, Run: w.Run, At: time.Now()}
 	if entry.RemoteID == "" {
 		entry.RemoteID = change.RemoteID
 	}
@@ -22,7 +22,7 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 		maps.DeleteFunc(entry.Maybe, func(path string, _ any) bool { _, sent := change.After[path]; return sent })
 		delete(entry.Maybe, "active")
 	}
-	look := ledger.Look{Key: change.Key, Due: change.Due, Again: change.Again}
+	look := ledger.Look{Key: change.Key, Due: change.Due, NextRun: change.NextRun}
 	stored := func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -38,7 +38,7 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 		func(why error) pending { return w.parked(change, ledger.ParkedConflict, why) }})
 }
 
-func phase(change *plan.Change) ledger.Phase {
+func standing(change *plan.Change) ledger.Standing {
 	switch change.Action {
 	case plan.Delete:
 		return ledger.Gone
@@ -180,9 +180,9 @@ func (a *attempt) vanished(ctx context.Context, result plan.Result) {
 // moved records that the account of somebody who leaves has another id now, so that
 // the next run deactivates that one.
 func (a *attempt) moved(id string) {
-	entry := &ledger.Entry{Key: a.change.Key, RemoteID: id, Job: a.Flow.Job, Phase: ledger.Live,
+	entry := &ledger.Entry{Key: a.change.Key, RemoteID: id, Job: a.Flow.Job, Standing: ledger.Live,
 		Resource: a.change.Want.Resource, Managed: a.change.Want.Managed, Run: a.Run, At: time.Now()}
-	a.commits.put(pending{outcome: ledger.Outcome{Key: a.change.Key, Entry: entry, Look: &ledger.Look{Key: a.change.Key, Again: true}, DropIntent: true}})
+	a.commits.put(pending{outcome: ledger.Outcome{Key: a.change.Key, Entry: entry, Look: &ledger.Look{Key: a.change.Key, NextRun: true}, DropIntent: true}})
 	a.unsent([]*plan.Change{a.change}, false)
 }
 
@@ -211,9 +211,9 @@ const vanishedMost = 5
 // for others nothing was done yet.
 func (a *attempt) gone(why error) {
 	change := a.change
-	entry := &ledger.Entry{Key: change.Key, RemoteID: change.RemoteID, Job: a.Flow.Job, Phase: ledger.Gone,
+	entry := &ledger.Entry{Key: change.Key, RemoteID: change.RemoteID, Job: a.Flow.Job, Standing: ledger.Gone,
 		Resource: change.Want.Resource, Managed: change.Want.Managed, Run: a.Run, At: time.Now()}
-	look := ledger.Look{Key: change.Key, Due: change.Due, Again: change.Action != plan.Deactivate}
+	look := ledger.Look{Key: change.Key, Due: change.Due, NextRun: change.Action != plan.Deactivate}
 	a.commits.put(pending{outcome: ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}, stored: func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()

@@ -71,12 +71,12 @@ const (
 
 // Person decides for one person.
 func Person(in *Input) (Next, *plan.Change) {
-	if in.Entry == nil || in.Entry.Phase == ledger.Gone {
+	if in.Entry == nil || in.Entry.Standing == ledger.Gone {
 		return newcomer(in), nil
 	}
 	wantsActive := in.Present && in.Active == record.True
 	wantsInactive := !in.Present || in.Active == record.False
-	if in.Entry.Phase == ledger.Live {
+	if in.Entry.Standing == ledger.Live {
 		if wantsInactive {
 			return leaver(in)
 		}

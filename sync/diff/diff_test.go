@@ -20,8 +20,8 @@ func wanted(title string) resource.Wanted {
 	return resource.Wanted{Resource: resource.New(values(title)), Managed: []string{"externalId", "title", "userName"}}
 }
 
-func entry(phase ledger.Phase, title string) *ledger.Entry {
-	return &ledger.Entry{Key: key("1"), RemoteID: "r1", Job: "staff", Phase: phase, Resource: resource.New(values(title)),
+func entry(standing ledger.Standing, title string) *ledger.Entry {
+	return &ledger.Entry{Key: key("1"), RemoteID: "r1", Job: "staff", Standing: standing, Resource: resource.New(values(title)),
 		Managed: []string{"externalId", "title", "userName"}}
 }
 
@@ -75,13 +75,13 @@ func sends(action plan.Action, ops ...resource.Op) said { return said{Send, acti
 // Every cell of the table in the package comment, without an intent.
 func TestTable(t *testing.T) {
 	t.Parallel()
-	phases := []ledger.Phase{0, ledger.Gone, ledger.Live, ledger.Suspended, ledger.Left}
+	standings := []ledger.Standing{0, ledger.Gone, ledger.Live, ledger.Suspended, ledger.Left}
 	same, other := "Engineer", "Clerk"
 	for _, c := range []struct {
 		row     string
 		title   string // that was acknowledged
 		leavers Leavers
-		want    [5]said // by phase
+		want    [5]said // by standing
 	}{
 		{"active", same, 0, [5]said{{Next: Find}, {Next: Find}, {}, sends(plan.Reactivate, activate), sends(plan.Reactivate, activate)}},
 		{"active", other, 0, [5]said{{Next: Find}, {Next: Find}, sends(plan.Update, setTitle),
@@ -96,15 +96,15 @@ func TestTable(t *testing.T) {
 		{"inactive", same, DeleteLeavers, [5]said{{}, {}, sends(plan.Deactivate, inactivate), {}, {}}},
 		{"inactive", same, KeepLeavers, [5]said{{}, {}, sends(plan.Deactivate, inactivate), {}, {}}},
 	} {
-		for i, phase := range phases {
+		for i, standing := range standings {
 			var e *ledger.Entry
-			if phase != 0 {
-				e = entry(phase, c.title)
+			if standing != 0 {
+				e = entry(standing, c.title)
 			}
 			in := person(c.row, e, nil)
 			in.Leavers = c.leavers
 			if d := cmp.Diff(c.want[i], decide(in)); d != "" {
-				t.Errorf("%s, acknowledged %s %s, leavers %d (-want +got):\n%s", c.row, phase, c.title, c.leavers, d)
+				t.Errorf("%s, acknowledged %s %s, leavers %d (-want +got):\n%s", c.row, standing, c.title, c.leavers, d)
 			}
 		}
 	}
@@ -118,10 +118,10 @@ func TestTableWithIntents(t *testing.T) {
 	off := intent(plan.Deactivate, map[string]any{"active": false})
 	on := intent(plan.Reactivate, map[string]any{"active": true, "title": "Clerk"})
 	for _, c := range []struct {
-		row    string
-		phase  ledger.Phase // 0: no entry
-		intent *ledger.Intent
-		want   said
+		row      string
+		standing ledger.Standing // 0: no entry
+		intent   *ledger.Intent
+		want     said
 	}{
 		// A create in doubt: the account is looked for, whoever the person is now.
 		{"active", 0, create, said{Next: Find}},
@@ -151,11 +151,11 @@ func TestTableWithIntents(t *testing.T) {
 		{"not known", ledger.Suspended, on, said{Next: Keep}},
 	} {
 		var e *ledger.Entry
-		if c.phase != 0 {
-			e = entry(c.phase, "Engineer")
+		if c.standing != 0 {
+			e = entry(c.standing, "Engineer")
 		}
 		if d := cmp.Diff(c.want, decide(person(c.row, e, c.intent))); d != "" {
-			t.Errorf("%s, acknowledged %s, %s in doubt (-want +got):\n%s", c.row, c.phase, c.intent.Action, d)
+			t.Errorf("%s, acknowledged %s, %s in doubt (-want +got):\n%s", c.row, c.standing, c.intent.Action, d)
 		}
 	}
 }
@@ -207,12 +207,12 @@ func TestUpdateRemovesOnlyWhatIsManaged(t *testing.T) {
 func TestRenameIsTold(t *testing.T) {
 	t.Parallel()
 	for want, rename := range map[[2]string]bool{{"ADA", "1"}: false, {"eva", "1"}: true, {"ada", "2"}: true, {"ada", "1"}: false} {
-		for _, phase := range []ledger.Phase{ledger.Live, ledger.Suspended} {
-			in := person("active", entry(phase, "Clerk"), nil)
+		for _, standing := range []ledger.Standing{ledger.Live, ledger.Suspended} {
+			in := person("active", entry(standing, "Clerk"), nil)
 			in.Want.Resource = resource.New(map[string]any{"externalId": want[1], "userName": want[0], "title": "Engineer"})
 			_, c := Person(in)
 			if c.Rename != rename {
-				t.Errorf("%v, %s: rename is %v", want, phase, c.Rename)
+				t.Errorf("%v, %s: rename is %v", want, standing, c.Rename)
 			}
 		}
 	}

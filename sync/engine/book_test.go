@@ -26,7 +26,7 @@ func sampleChange(i int) *plan.Change {
 	return &plan.Change{Action: plan.Update, Kind: "user", Key: userKey(i), Name: fmt.Sprintf("Zoë %d", i), RemoteID: fmt.Sprint(i),
 		Before: map[string]any{"title": "Clerk"}, After: map[string]any{"title": fmt.Sprintf("Head %d", i)},
 		Ops:   []resource.Op{{Op: "replace", Path: "title", Value: fmt.Sprintf("Head %d", i)}},
-		Cause: plan.Cause{By: plan.BySource, What: "changed in hr"}, Round: i % 3, Rename: i%2 == 0, Doubted: i%5 == 0,
+		Cause: plan.Cause{By: plan.CauseSource, What: "changed in hr"}, Round: i % 3, Rename: i%2 == 0, Doubted: i%5 == 0,
 		Want: resource.Wanted{Resource: resource.New(map[string]any{"userName": fmt.Sprintf("u%d", i), "active": true,
 			"emails": []resource.Element{{"type": "work", "value": "a@example.org", "primary": true}}}), Managed: []string{"emails", "userName"},
 			Once: []resource.Once{{Attr: resource.Attr{Path: "locale", Value: "de-CH"}, When: resource.OnlyCreate}}},

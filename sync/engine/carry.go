@@ -53,7 +53,7 @@ func (w *work) prepare() (*ledger.Hold, error) {
 	}
 	err := w.each(func(c *plan.Change) error {
 		if c.Held && c.Temporary == "" {
-			w.looksToStore = append(w.looksToStore, ledger.Look{Key: c.Key, Again: true, Due: c.Due})
+			w.looksToStore = append(w.looksToStore, ledger.Look{Key: c.Key, NextRun: true, Due: c.Due})
 		}
 		return nil
 	})

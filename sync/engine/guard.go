@@ -32,11 +32,11 @@ func (w *work) guard() error {
 	for limit := range n {
 		n[limit] += sent[limit]
 	}
-	phases, err := w.store.Phases(w.flow.Flow)
+	standings, err := w.store.Standings(w.flow.Flow)
 	if err != nil {
 		return err
 	}
-	live := phases[ledger.Live]
+	live := standings[ledger.Live]
 	if w.approval != nil && w.base.Contact != ledger.ContactMade {
 		// As long as the first load is under way its people count as if they were there:
 		// a share of none would be no limit for those who come on top.

@@ -119,7 +119,7 @@ func (w *work) temporary(c *plan.Change) error {
 	return w.book.add(&plan.Change{Action: plan.Update, Kind: c.Kind, Key: c.Key, Name: c.Name, RemoteID: c.RemoteID,
 		Before: map[string]any{"userName": old}, After: map[string]any{"userName": login},
 		Ops:   []resource.Op{{Op: "replace", Path: "userName", Value: login}},
-		Cause: c.Cause, Rename: true, Temporary: login, Again: true, Doubted: c.Doubted, Maybe: c.Maybe,
+		Cause: c.Cause, Rename: true, Temporary: login, NextRun: true, Doubted: c.Doubted, Maybe: c.Maybe,
 		Want: resource.Wanted{Resource: resource.New(held), Managed: entry.Managed}})
 }
 
@@ -140,7 +140,7 @@ func (w *work) loginFree(c *plan.Change, vacant bool) (error, error) {
 	}
 	if vacant {
 		entries, err := w.store.Entries(w.flow.Flow.Target, []record.Key{holder})
-		if err != nil || entries[0] != nil && entries[0].Phase == ledger.Left {
+		if err != nil || entries[0] != nil && entries[0].Standing == ledger.Left {
 			return nil, err
 		}
 	}

@@ -81,11 +81,11 @@ func (m *matching) want(c *plan.Change) {
 }
 
 func loginHash(c *plan.Change) uint64 {
-	return hashText(plan.ByUserName + "\x00" + resource.Fold(c.Want.Text("userName")))
+	return hashText(plan.MatchUserName + "\x00" + resource.Fold(c.Want.Text("userName")))
 }
 
 func anchorHash(c *plan.Change) uint64 {
-	return hashText(plan.ByExternalID + "\x00" + c.Want.Text("externalId"))
+	return hashText(plan.MatchExternalID + "\x00" + c.Want.Text("externalId"))
 }
 
 // finder chooses the cheaper way.
@@ -162,7 +162,7 @@ func (m *matching) takeOver(c *plan.Change, hit *plan.Found) error {
 		return m.conflictFor(c, why)
 	}
 	m.keep(c, adopt)
-	adopt.Again = c.Early() && !adopt.Early() // it is active, and is not to be yet
+	adopt.NextRun = c.Early() && !adopt.Early() // it is active, and is not to be yet
 	m.claims[adopt.RemoteID]++
 	if m.waits(adopt) {
 		return nil
@@ -177,7 +177,7 @@ func (m *matching) vacant(found []plan.Found) bool {
 		if len(found) > 0 && found[0].By == by {
 			return false
 		}
-		if by == plan.ByUserName {
+		if by == plan.MatchUserName {
 			return true
 		}
 	}

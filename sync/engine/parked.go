@@ -32,7 +32,7 @@ func (w *work) waits(change *plan.Change) bool {
 		return false
 	}
 	if !look.Due.Equal(change.Due) { // the same change, but time has something else in store
-		w.looksToStore = append(w.looksToStore, ledger.Look{Key: change.Key, Again: look.Again, Due: change.Due, Parked: look.Parked})
+		w.looksToStore = append(w.looksToStore, ledger.Look{Key: change.Key, NextRun: look.NextRun, Due: change.Due, Parked: look.Parked})
 	}
 	w.stillParked(change.Key, change.Name, look.Parked)
 	return true

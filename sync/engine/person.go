@@ -17,13 +17,13 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 		return nil
 	}
 	in := &diff.Input{Key: row.Key, Name: name(row, entry), Entry: entry, Intent: w.intents[row.Key],
-		Leavers: w.flow.Leavers, Shape: w.shape, Cause: plan.Cause{By: plan.BySource, What: "not in " + row.Key.Source + " any more"}}
+		Leavers: w.flow.Leavers, Shape: w.shape, Cause: plan.Cause{By: plan.CauseSource, What: "not in " + row.Key.Source + " any more"}}
 	var due time.Time
 	if row.Absent == 0 {
 		result := w.mappers[row.Key.Source].Map(row.Record(), w.at)
 		// Who is known to be inactive is deactivated, whatever else cannot be mapped.
 		leaves := result.In == record.True && result.Active == record.False &&
-			(in.Intent != nil || entry != nil && entry.Phase == ledger.Live)
+			(in.Intent != nil || entry != nil && entry.Standing == ledger.Live)
 		if result.Err != nil && !leaves {
 			w.park(row.Key, in.Name, ledger.ParkedMapping, result.Err)
 			return nil
@@ -39,7 +39,7 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 	if entry != nil && next != diff.Nothing && next != diff.Keep && w.flow.Protect.Protects(entry.Resource.Text("userName"), entry.RemoteID) {
 		w.protected++
 		// Looked at again in every run, so that nothing is forgotten once they are free.
-		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, Again: true})
+		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, NextRun: true})
 		return nil
 	}
 	switch next {
@@ -51,7 +51,7 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 		w.park(row.Key, in.Name, ledger.ParkedMapping, fmt.Errorf("whether the account is to be active is not known, and there is none yet"))
 	case diff.Nothing, diff.Keep:
 		if w.how.Only != nil {
-			w.notes = append(w.notes, fmt.Sprintf("%s: %s, so there is nothing to do", row.Key.ID, standing(in)))
+			w.notes = append(w.notes, fmt.Sprintf("%s: %s, so there is nothing to do", row.Key.ID, because(in)))
 		}
 		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, Due: due})
 		if in.Intent != nil && next == diff.Nothing {
@@ -61,16 +61,16 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 	return nil
 }
 
-// standing says in a few words why nothing follows for a person who was asked for.
-func standing(in *diff.Input) string {
+// because says in a few words why nothing follows for a person who was asked for.
+func because(in *diff.Input) string {
 	account := "no account"
 	if in.Entry != nil {
-		account = "an account that is " + in.Entry.Phase.String()
+		account = "an account that is " + in.Entry.Standing.String()
 	}
 	switch {
 	case !in.Present || in.Active == record.False:
 		return in.Cause.What + ", and has " + account
-	case in.Entry != nil && in.Entry.Phase == ledger.Live:
+	case in.Entry != nil && in.Entry.Standing == ledger.Live:
 		return "the account is as it should be"
 	}
 	return "has " + account
@@ -90,21 +90,21 @@ func (w *work) cause(row *ledger.Row, in *diff.Input) plan.Cause {
 	look := w.looks[row.Key]
 	switch {
 	case look != nil && !look.Due.IsZero() && !look.Due.After(w.at):
-		return plan.Cause{By: plan.ByTime, What: "a date has come"}
+		return plan.Cause{By: plan.CauseTime, What: "a date has come"}
 	case row.Seq <= w.base.Planned[row.Key.Source] && w.base.MapVersion != w.next.MapVersion && w.base.MapVersion != "":
-		return plan.Cause{By: plan.ByConfig, What: "the job's mapping or scope changed"}
+		return plan.Cause{By: plan.CauseConfig, What: "the job's mapping or scope changed"}
 	case !in.Present:
-		return plan.Cause{By: plan.BySource, What: "out of the job's scope"}
+		return plan.Cause{By: plan.CauseSource, What: "out of the job's scope"}
 	case in.Early && in.Entry == nil:
-		return plan.Cause{By: plan.BySource, What: "new in " + row.Key.Source + ", not active yet"}
+		return plan.Cause{By: plan.CauseSource, What: "new in " + row.Key.Source + ", not active yet"}
 	case in.Active == record.False:
-		return plan.Cause{By: plan.BySource, What: "inactive in " + row.Key.Source}
+		return plan.Cause{By: plan.CauseSource, What: "inactive in " + row.Key.Source}
 	case in.Entry == nil:
-		return plan.Cause{By: plan.BySource, What: "new in " + row.Key.Source}
-	case in.Entry.Phase != ledger.Live:
-		return plan.Cause{By: plan.BySource, What: "back in " + row.Key.Source}
+		return plan.Cause{By: plan.CauseSource, What: "new in " + row.Key.Source}
+	case in.Entry.Standing != ledger.Live:
+		return plan.Cause{By: plan.CauseSource, What: "back in " + row.Key.Source}
 	}
-	return plan.Cause{By: plan.BySource, What: "changed in " + row.Key.Source}
+	return plan.Cause{By: plan.CauseSource, What: "changed in " + row.Key.Source}
 }
 
 // add puts a change into the plan, unless the same one failed and its time has not
@@ -123,7 +123,7 @@ func (w *work) add(in *diff.Input, change *plan.Change, due time.Time) error {
 
 func (w *work) finish(in *diff.Input, change *plan.Change, due time.Time) {
 	change.Due, change.Doubted = due, in.Intent != nil
-	change.Again = change.Action == plan.Deactivate && change.Left && w.flow.Leavers == diff.DeleteLeavers
+	change.NextRun = change.Action == plan.Deactivate && change.Left && w.flow.Leavers == diff.DeleteLeavers
 	if look := w.looks[in.Key]; look != nil && look.Parked != nil {
 		change.Tries, change.Since = look.Parked.Tries, look.Parked.Since
 	}

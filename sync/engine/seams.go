@@ -34,8 +34,8 @@ type Entries interface {
 	ByLogin(target, folded string) (key record.Key, known bool, err error)
 	// ByRemote gives the key that a remote id belongs to, over all jobs.
 	ByRemote(target, id string) (key record.Key, known bool, err error)
-	// Phases counts the entries of a flow.
-	Phases(flow ledger.Flow) (map[ledger.Phase]int, error)
+	// Standings counts the entries of a flow.
+	Standings(flow ledger.Flow) (map[ledger.Standing]int, error)
 }
 
 // Progress keeps how far each flow has come, and what it has to look at again.

@@ -121,7 +121,7 @@ func (w *work) people() error {
 			return err
 		}
 	}
-	if err := w.lookAgain(); err != nil {
+	if err := w.enqueueAgain(); err != nil {
 		return err
 	}
 	if err := w.page(); err != nil {
@@ -137,7 +137,7 @@ func (w *work) remember() error {
 	err := w.store.EachLook(w.flow.Flow, func(look *ledger.Look) error {
 		if look.Parked != nil || look.Wants(w.at) {
 			kept := *look
-			kept.Again = kept.Again || w.untouched()
+			kept.NextRun = kept.NextRun || w.untouched()
 			w.looks[look.Key] = &kept
 		}
 		return nil
@@ -152,8 +152,8 @@ func (w *work) remember() error {
 	})
 }
 
-// lookAgain enqueues the people that ask for it and whose rows did not change.
-func (w *work) lookAgain() error {
+// enqueueAgain enqueues the people that ask for it and whose rows did not change.
+func (w *work) enqueueAgain() error {
 	var keys []record.Key
 	for key, look := range w.looks {
 		if !w.changed[key] && (look.Wants(w.at) || w.how.Only[key]) {

@@ -95,7 +95,7 @@ func readAttrs(r *pack.Reader) []record.Attr {
 // entryFormat is the first byte of an encoded entry or intent.
 const entryFormat = 1
 
-// AppendEntry appends an entry to b: all of it but Key, Job and Phase, which the store
+// AppendEntry appends an entry to b: all of it but Key, Job and Standing, which the store
 // keeps apart.
 func AppendEntry(b []byte, e *Entry) []byte {
 	b = append(b, entryFormat)

@@ -42,20 +42,20 @@ type SourceInfo struct {
 	At          time.Time         // of the last accepted read
 }
 
-// Phase is an account's state as far as acknowledged.
-type Phase uint8
+// Standing is how an account stands at a target, as far as acknowledged.
+type Standing uint8
 
-// The phases. They are stored: never renumber.
+// The standings. They are stored: never renumber.
 const (
-	Live      Phase = iota + 1 // active
-	Suspended                  // deactivated, the person is still in the source
-	Left                       // deactivated (or kept) after the person left
-	Gone                       // deleted or vanished: a tombstone that holds the externalId
+	Live      Standing = iota + 1 // active
+	Suspended                     // deactivated, the person is still in the source
+	Left                          // deactivated (or kept) after the person left
+	Gone                          // deleted or vanished: a tombstone that holds the externalId
 )
 
-var phaseNames = map[Phase]string{Live: "live", Suspended: "suspended", Left: "left", Gone: "gone"}
+var standingNames = map[Standing]string{Live: "live", Suspended: "suspended", Left: "left", Gone: "gone"}
 
-func (p Phase) String() string { return phaseNames[p] }
+func (s Standing) String() string { return standingNames[s] }
 
 // Entry is what one target acknowledged for one key.
 type Entry struct {
@@ -63,7 +63,7 @@ type Entry struct {
 	RemoteID string
 	Version  string
 	Job      string
-	Phase    Phase
+	Standing Standing
 	// Resource is what the target last acknowledged; while the account is inactive,
 	// what it held when it last was active.
 	Resource resource.Resource
@@ -94,18 +94,18 @@ type Intent struct {
 
 // Look marks a key to be looked at again although its row did not change.
 type Look struct {
-	Key    record.Key
-	Again  bool      // in the next run, whatever happens
-	Due    time.Time // time alone will change the result then; zero: never
-	Parked *Parked   // why the last try failed
+	Key     record.Key
+	NextRun bool      // in the next run, whatever happens
+	Due     time.Time // time alone will change the result then; zero: never
+	Parked  *Parked   // why the last try failed
 }
 
 // Empty tells that nothing asks for the key any more.
-func (l *Look) Empty() bool { return !l.Again && l.Due.IsZero() && l.Parked == nil }
+func (l *Look) Empty() bool { return !l.NextRun && l.Due.IsZero() && l.Parked == nil }
 
 // Wants tells whether the key is to be looked at in a run at that time.
 func (l *Look) Wants(at time.Time) bool {
-	return l.Again || (!l.Due.IsZero() && !l.Due.After(at)) || (l.Parked != nil && !l.Parked.At.After(at))
+	return l.NextRun || (!l.Due.IsZero() && !l.Due.After(at)) || (l.Parked != nil && !l.Parked.At.After(at))
 }
 
 // Why a change is parked.

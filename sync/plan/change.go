@@ -56,9 +56,9 @@ type Cause struct {
 
 // Causes of a change.
 const (
-	BySource = "source"
-	ByConfig = "config"
-	ByTime   = "time"
+	CauseSource = "source"
+	CauseConfig = "config"
+	CauseTime   = "time"
 )
 
 // Change is one change to one account: before, after and the operations together.
@@ -107,8 +107,8 @@ type Change struct {
 	// Approved tells that a human said yes to exactly this change, or to all of a
 	// first load: it does not count against the limits.
 	Approved bool
-	// Again asks for the person to be looked at in the next run, whatever comes.
-	Again bool
+	// NextRun asks for the person to be looked at in the next run, whatever comes.
+	NextRun bool
 	// Due is when time alone will change the result again; zero: never.
 	Due time.Time
 	// Tries and Since tell how often, and since when, this change failed before.

@@ -24,7 +24,7 @@ func (c *Change) Encode() ([]byte, error) {
 	b = pack.Ints(b, c.Parts)
 	b = c.Want.AppendPacked(b)
 	b = resource.AppendValues(b, c.Maybe)
-	b = pack.Flags(b, c.Held, c.Left, c.Mine, c.Rename, c.Doubted, c.Made, c.Approved, c.Again)
+	b = pack.Flags(b, c.Held, c.Left, c.Mine, c.Rename, c.Doubted, c.Made, c.Approved, c.NextRun)
 	b = pack.Int(pack.Int(b, int64(c.Round)), int64(c.Tries))
 	b = pack.Time(b, c.Doubt)
 	b = pack.Time(b, c.Due)
@@ -47,7 +47,7 @@ func (c *Change) Decode(b []byte) error {
 	if c.Maybe = resource.ReadValues(r); len(c.Maybe) == 0 {
 		c.Maybe = nil
 	}
-	r.Flags(&c.Held, &c.Left, &c.Mine, &c.Rename, &c.Doubted, &c.Made, &c.Approved, &c.Again)
+	r.Flags(&c.Held, &c.Left, &c.Mine, &c.Rename, &c.Doubted, &c.Made, &c.Approved, &c.NextRun)
 	c.Round, c.Tries = int(r.Int()), int(r.Int())
 	c.Doubt, c.Due, c.Since = r.Time(), r.Time(), r.Time()
 	if !r.Whole() {

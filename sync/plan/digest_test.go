@@ -117,9 +117,9 @@ func someChange(t *rapid.T) *Change {
 	c := &Change{Action: rapid.SampledFrom(Actions).Draw(t, "action"), Kind: "user",
 		Key:  record.Key{Kind: record.User, Source: "hr", ID: rapid.StringN(1, 9, -1).Draw(t, "id")},
 		Name: rapid.String().Draw(t, "name"), RemoteID: rapid.String().Draw(t, "remote id"), Before: values("before"), After: values("after"),
-		Cause: Cause{By: BySource, What: rapid.String().Draw(t, "what")}, Held: flag("held"), Round: rapid.IntRange(0, 3).Draw(t, "round"),
+		Cause: Cause{By: CauseSource, What: rapid.String().Draw(t, "what")}, Held: flag("held"), Round: rapid.IntRange(0, 3).Draw(t, "round"),
 		Temporary: rapid.String().Draw(t, "temporary"), Left: flag("left"), Mine: flag("mine"), Rename: flag("rename"), Doubt: moment("doubt"),
-		Doubted: flag("doubted"), Approved: flag("approved"), Again: flag("again"), Due: moment("due"), Tries: rapid.IntRange(0, 9).Draw(t, "tries"), Since: moment("since")}
+		Doubted: flag("doubted"), Approved: flag("approved"), NextRun: flag("again"), Due: moment("due"), Tries: rapid.IntRange(0, 9).Draw(t, "tries"), Since: moment("since")}
 	ops := rapid.IntRange(0, 3).Draw(t, "ops")
 	for range ops {
 		op := resource.Op{Op: rapid.SampledFrom([]string{"add", "remove", "replace"}).Draw(t, "op"), Path: path.Draw(t, "path")}
@@ -200,7 +200,7 @@ func notValid(a, b string) bool {
 }
 
 func TestFoundRoundTrip(t *testing.T) {
-	want := Found{ID: "r1", Version: `W/"1"`, UserName: "a<b", ExternalID: "10034", Active: record.False, By: ByEmail,
+	want := Found{ID: "r1", Version: `W/"1"`, UserName: "a<b", ExternalID: "10034", Active: record.False, By: MatchEmail,
 		Body: map[string]any{"id": "r1", "n": json.Number("9007199254740993"), "emails": []any{map[string]any{"value": "a@example.org", "primary": true}}}}
 	text, err := want.Encode()
 	if err != nil {

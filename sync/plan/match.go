@@ -4,9 +4,9 @@ import "scimsync/sync/resource"
 
 // The attributes by which accounts are found (`match` in the config).
 const (
-	ByExternalID = "externalId"
-	ByUserName   = "userName"
-	ByEmail      = "email"
+	MatchExternalID = "externalId"
+	MatchUserName   = "userName"
+	MatchEmail      = "email"
 )
 
 // MatchValue is the value by which a wanted person is found, folded as the attribute
@@ -14,9 +14,9 @@ const (
 // work, else the primary one, else the first.
 func MatchValue(by string, want resource.Resource) string {
 	switch by {
-	case ByExternalID:
+	case MatchExternalID:
 		return want.Text("externalId")
-	case ByUserName:
+	case MatchUserName:
 		return resource.Fold(want.Text("userName"))
 	}
 	return resource.Fold(Address(want))
@@ -25,9 +25,9 @@ func MatchValue(by string, want resource.Resource) string {
 // MatchValues gives the values of the same attribute that an account has.
 func (f *Found) MatchValues(by string) []string {
 	switch by {
-	case ByExternalID:
+	case MatchExternalID:
 		return notEmpty(f.ExternalID)
-	case ByUserName:
+	case MatchUserName:
 		return notEmpty(resource.Fold(f.UserName))
 	}
 	var values []string

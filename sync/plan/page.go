@@ -77,7 +77,7 @@ td table { width: auto; } td td { border: 0; padding: 0 .8rem .1rem 0; }
 {{- range .Differences}}
 <tr><td><code>{{.Path}}</code></td>
 {{- if .New}}<td>{{.After}}</td>
-{{- else if .Again}}<td>{{.After}}</td><td class="soft">sent again: it may not have arrived</td>
+{{- else if .Resent}}<td>{{.After}}</td><td class="soft">sent again: it may not have arrived</td>
 {{- else}}<td>{{.Before}}</td><td>→ {{.After}}</td>
 {{- end}}</tr>
 {{- end}}

@@ -48,7 +48,7 @@ func made(changes ...*Change) *Plan {
 
 // sampleChanges has one change of each sort, in the order of carrying out.
 func sampleChanges() []*Change {
-	by := func(what string) Cause { return Cause{By: BySource, What: what} }
+	by := func(what string) Cause { return Cause{By: CauseSource, What: what} }
 	return []*Change{
 		{Action: Deactivate, Kind: "user", Key: key("10034"), Name: "Jane Doe", RemoteID: "r34", Held: true,
 			Before: map[string]any{"active": true}, After: map[string]any{"active": false},
@@ -61,7 +61,7 @@ func sampleChanges() []*Change {
 		{Action: Adopt, Kind: "user", Key: key("10036"), Name: "10036", RemoteID: "r36", Before: map[string]any{}, After: map[string]any{}, Cause: by("")},
 		{Action: Update, Kind: "user", Key: key("10037"), Name: "Bob", RemoteID: "r37", Temporary: "tmp1-bob",
 			Before: map[string]any{"userName": "bob"}, After: map[string]any{"userName": "tmp1-bob"},
-			Ops: []resource.Op{{Op: "replace", Path: "userName", Value: "tmp1-bob"}}, Cause: Cause{By: ByConfig}},
+			Ops: []resource.Op{{Op: "replace", Path: "userName", Value: "tmp1-bob"}}, Cause: Cause{By: CauseConfig}},
 		{Action: Update, Kind: "user", Key: key("10037"), Name: "Bob", RemoteID: "r37", Round: 2,
 			Before: map[string]any{"userName": "bob"}, After: map[string]any{"userName": "rob"},
 			Ops: []resource.Op{{Op: "replace", Path: "userName", Value: "rob"}}, Cause: by("changed in hr")},
@@ -71,7 +71,7 @@ func sampleChanges() []*Change {
 				{"type": "work", "value": "+41 1"}}},
 			Ops: []resource.Op{{Op: "replace", Path: "active", Value: true},
 				{Op: "add", Path: "phoneNumbers", Value: []resource.Element{{"type": "mobile", "value": "+41 2", "primary": true}}}},
-			Cause: Cause{By: ByTime, What: "a date has come"}},
+			Cause: Cause{By: CauseTime, What: "a date has come"}},
 		{Action: Create, Kind: "user", Key: key("10039"), Name: "Eve Stone",
 			After: map[string]any{"active": true, "userName": "eve@example.org", "name.givenName": "Eve"}, Cause: by("changed in hr")},
 		{Action: Delete, Kind: "user", Key: key("10040"), Name: "Old Timer", RemoteID: "r40", Held: true, Cause: by("not in hr any more")},
@@ -96,7 +96,7 @@ func many(n int) []*Change {
 	for i := range n {
 		login := fmt.Sprintf("u%05d@example.org", i)
 		changes = append(changes, &Change{Action: Create, Kind: "user", Key: key(fmt.Sprint(i)), Name: fmt.Sprintf("Person %d", i),
-			After: map[string]any{"userName": login}, Cause: Cause{By: BySource, What: "changed in hr"}})
+			After: map[string]any{"userName": login}, Cause: Cause{By: CauseSource, What: "changed in hr"}})
 	}
 	return changes
 }

@@ -82,7 +82,7 @@ func (t *textWriter) differences(c *Change, tone tone) {
 		switch {
 		case d.New:
 			t.line("      %s  %s", path, t.paint(tone, cut(d.After, 2*most)))
-		case d.Again:
+		case d.Resent:
 			t.line("      %s  %s %s", path, cut(d.After, most), t.paint(faint, "(sent again: it may not have arrived)"))
 		default:
 			before, after := cutPair(d.Before, d.After, most)

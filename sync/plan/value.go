@@ -148,7 +148,7 @@ type difference struct {
 	Path          string
 	Before, After string // ready for the reader, not cut
 	New           bool   // of a new account: there is no before
-	Again         bool   // before and after are the same: sent in case it did not arrive
+	Resent        bool   // before and after are the same: sent in case it did not arrive
 }
 
 // differences lists what a change changes, sorted by path, active first.
@@ -164,7 +164,7 @@ func (c *Change) differences() []difference {
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		d := difference{Path: pathName(path), Before: show(c.Before[path]), After: show(c.After[path])}
 		d.New = c.Action == Create
-		d.Again = !d.New && d.Before == d.After
+		d.Resent = !d.New && d.Before == d.After
 		if path == "active" {
 			all = slices.Insert(all, 0, d)
 			continue

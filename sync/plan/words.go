@@ -84,11 +84,11 @@ func (c Cause) why() string {
 		return Safe(c.What)
 	}
 	switch c.By {
-	case BySource:
+	case CauseSource:
 		return "changed at the source"
-	case ByConfig:
+	case CauseConfig:
 		return "the config changed"
-	case ByTime:
+	case CauseTime:
 		return "a date has come"
 	}
 	return Safe(c.By)

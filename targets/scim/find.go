@@ -65,9 +65,9 @@ func (t *Target) Find(ctx context.Context, want resource.Resource) ([]plan.Found
 func lookup(by string, want resource.Resource) (k key, ok bool) {
 	var value, form string
 	switch by {
-	case plan.ByExternalID:
+	case plan.MatchExternalID:
 		value, form = want.Text("externalId"), "externalId eq %s"
-	case plan.ByUserName:
+	case plan.MatchUserName:
 		value, form = want.Text("userName"), "userName eq %s"
 	default:
 		value, form = plan.Address(want), "emails[value eq %s]"

@@ -118,7 +118,7 @@ func New(o Options) (*Target, error) {
 		t.userAgent = "scimsync"
 	}
 	if len(t.match) == 0 {
-		t.match = []string{plan.ByExternalID, plan.ByUserName, plan.ByEmail}
+		t.match = []string{plan.MatchExternalID, plan.MatchUserName, plan.MatchEmail}
 	}
 	return t, nil
 }
@@ -171,7 +171,7 @@ func origin(u *url.URL) string {
 
 func checkMatch(match []string) error {
 	for _, by := range match {
-		if by != plan.ByExternalID && by != plan.ByUserName && by != plan.ByEmail {
+		if by != plan.MatchExternalID && by != plan.MatchUserName && by != plan.MatchEmail {
 			return fmt.Errorf("match: %q is not one of externalId, userName, email", by)
 		}
 	}

@@ -104,12 +104,12 @@ func (s *session) exitsFor(f flowStatus) {
 
 func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 	st := flowStatus{Job: flow.Job, Target: flow.Target, Accounts: map[string]int{}, Parked: []plan.Problem{}}
-	phases, err := s.store.Phases(flow)
+	standings, err := s.store.Standings(flow)
 	if err != nil {
 		return st, err
 	}
-	for phase, n := range phases {
-		st.Accounts[phase.String()] = n
+	for standing, n := range standings {
+		st.Accounts[standing.String()] = n
 	}
 	runs, err := s.store.Runs(flow, 1)
 	if err != nil {
@@ -156,9 +156,9 @@ func (s *session) writeStatus(f flowStatus) error {
 		return json.NewEncoder(s.Out).Encode(f)
 	}
 	var accounts []string
-	for _, phase := range []ledger.Phase{ledger.Live, ledger.Suspended, ledger.Left, ledger.Gone} {
-		if n := f.Accounts[phase.String()]; n > 0 {
-			accounts = append(accounts, fmt.Sprintf("%d %s", n, phase))
+	for _, standing := range []ledger.Standing{ledger.Live, ledger.Suspended, ledger.Left, ledger.Gone} {
+		if n := f.Accounts[standing.String()]; n > 0 {
+			accounts = append(accounts, fmt.Sprintf("%d %s", n, standing))
 		}
 	}
 	if accounts == nil {

@@ -92,7 +92,7 @@ func (s *session) findAccounts(job *engine.Job, who string, found map[record.Key
 			}
 		}
 		err := s.store.EachEntry(flow.Flow, func(e *ledger.Entry) error {
-			if by := fits(who, e.Resource); by != "" && e.Phase != ledger.Gone {
+			if by := fits(who, e.Resource); by != "" && e.Standing != ledger.Gone {
 				found[e.Key] = by
 			}
 			return nil
@@ -143,11 +143,11 @@ func fits(who string, r resource.Resource) string {
 	switch {
 	case folded == "":
 		return ""
-	case plan.MatchValue(plan.ByUserName, r) == folded:
+	case plan.MatchValue(plan.MatchUserName, r) == folded:
 		return "login"
-	case plan.MatchValue(plan.ByExternalID, r) == who:
+	case plan.MatchValue(plan.MatchExternalID, r) == who:
 		return "externalId"
-	case plan.MatchValue(plan.ByEmail, r) == folded:
+	case plan.MatchValue(plan.MatchEmail, r) == folded:
 		return "mail"
 	}
 	return ""
