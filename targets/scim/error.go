@@ -75,12 +75,12 @@ func (t *Target) problem(c call, a *answer) *Error {
 	}
 	for _, text := range texts {
 		if s, ok := text.(string); ok && strings.TrimSpace(s) != "" {
-			e.Detail = clean(s, a.hidden)
+			e.Detail = Clean(s, a.hidden)
 			break
 		}
 	}
 	if s, ok := body.ScimType.(string); ok {
-		e.ScimType = clean(s, a.hidden)
+		e.ScimType = Clean(s, a.hidden)
 	}
 	return e
 }
@@ -93,12 +93,12 @@ func (t *Target) redirected(a *answer) string {
 			to = u.Scheme + "://" + u.Host + u.EscapedPath()
 		}
 	}
-	return "redirected to " + clean(to, a.hidden) + ", which is not followed"
+	return "redirected to " + Clean(to, a.hidden) + ", which is not followed"
 }
 
-// clean makes a text of the server fit for a message: no secrets of ours, no
+// Clean makes a text of the server fit for a message: no secrets of ours, no
 // control characters, not too long.
-func clean(text string, hidden []string) string {
+func Clean(text string, hidden []string) string {
 	for _, secret := range hidden {
 		text = strings.ReplaceAll(text, secret, "[secret]")
 	}
@@ -164,17 +164,17 @@ func (t *Target) outage(ctx context.Context, o outage) *outage {
 		o.err = fmt.Errorf("no answer in time (%s): %w", t.timeout, o.err)
 		return &o
 	}
-	if hint := channelHint(o.err, o.sent); hint != "" {
+	if hint := ChannelHint(o.err, o.sent); hint != "" {
 		o.kind, o.hint = hopeless, hint
 	}
 	return &o
 }
 
-// channelHint says what to do about a secure channel that cannot be had; empty for
+// ChannelHint says what to do about a secure channel that cannot be had; empty for
 // any other failure. Nothing was carried out then: either the handshake failed, or
 // the server ended it with an alert about our certificate, which in TLS 1.3 comes
 // after the request was written.
-func channelHint(err error, sent bool) string {
+func ChannelHint(err error, sent bool) string {
 	var (
 		unknown x509.UnknownAuthorityError
 		host    x509.HostnameError
@@ -185,11 +185,11 @@ func channelHint(err error, sent bool) string {
 	)
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch), !sent && errors.As(err, &plain):
-		return "the server does not speak TLS at this port; check the target's url"
+		return "the server does not speak TLS at this port; check its url"
 	case errors.As(err, &unknown):
 		return "the server's certificate is not signed by a known authority; put the authority's certificate into tls.ca_file"
 	case errors.As(err, &host):
-		return "the server's certificate is for another host; check the target's url"
+		return "the server's certificate is for another host; check its url"
 	case errors.As(err, &invalid):
 		return "the server's certificate is not valid; its operator has to replace it"
 	case errors.As(err, &verify):

@@ -217,3 +217,68 @@ func TestClientCertificate(t *testing.T) {
 		t.Errorf("%d requests, want 2", n)
 	}
 }
+
+// Certificates, keys and authorities are replaced in their files, one after the other,
+// and used without a restart; what does not go together is not used.
+func TestTLSFilesAreReadAgain(t *testing.T) {
+	until := time.Now().Add(time.Hour)
+	pair, ca, _ := certificate(t, until, "127.0.0.1")
+	old, certFile, keyFile := certificate(t, until, "old")
+	fresh, freshCert, freshKey := certificate(t, until, "fresh")
+	pool := x509.NewCertPool()
+	pool.AddCert(old.Leaf)
+	pool.AddCert(fresh.Leaf)
+	var shown []string
+	var mu sync.Mutex
+	serve := func(server tls.Certificate) string {
+		url, _ := serveTLS(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			shown = append(shown, r.TLS.PeerCertificates[0].SerialNumber.String())
+			w.WriteHeader(http.StatusNoContent)
+		}), &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool})
+		return url
+	}
+	url := serve(pair)
+	with := func(o *scim.Options) { o.TLS = scim.TLS{CAFile: ca, CertFile: certFile, KeyFile: keyFile} }
+	target := reach(t, url, with)
+	replace := func(file, by string) {
+		t.Helper()
+		content, err := os.ReadFile(by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file+".new", content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send := func(target *scim.Target, want tls.Certificate) {
+		t.Helper()
+		if r := apply(t, target, scimtest.Change(plan.Deactivate, "7")); r.Verdict != plan.Done {
+			t.Fatalf("verdict %d: %v", r.Verdict, r.Err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if got := shown[len(shown)-1]; got != want.Leaf.SerialNumber.String() {
+			t.Errorf("the server was shown another certificate")
+		}
+	}
+	send(target, old)
+	replace(certFile, freshCert)
+	send(target, old) // with the old key it is no use
+	replace(keyFile, freshKey)
+	send(target, fresh)
+	send(target, fresh)
+
+	// The service gets a certificate of another authority.
+	moved, otherCA, _ := certificate(t, until, "127.0.0.1")
+	target = reach(t, serve(moved), with)
+	if r := apply(t, target, scimtest.Change(plan.Deactivate, "7")); r.Verdict != plan.Stop {
+		t.Errorf("an authority that nobody trusts: verdict %d", r.Verdict)
+	}
+	replace(ca, otherCA)
+	send(target, fresh)
+}

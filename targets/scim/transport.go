@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,22 +12,95 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
+	"slices"
+	"sync"
 	"time"
 )
 
-// newTransport makes the connections of one target. Redirects, cookies and replays
-// are not its business: Target.send uses it without an http.Client.
+// newTransport makes the way to one target.
 func newTransport(o Options) (http.RoundTripper, error) {
 	if o.Handler != nil {
 		return inProcess{o.Handler}, nil
 	}
-	conf, err := tlsConfig(o.TLS)
+	return NewTransport(o.TLS, cmp.Or(max(o.Concurrency, 0), defaultConcurrency))
+}
+
+// Transport is the connections to one host. Redirects, cookies and replays are not its
+// business. When one of its TLS files changes, new connections are made with what is in
+// them now: certificates and authorities are replaced without a restart.
+type Transport struct {
+	files TLS
+	conns int
+
+	mu     sync.Mutex
+	seen   []os.FileInfo // the files that loaded was made with
+	loaded *http.Transport
+}
+
+// NewTransport reads the TLS files and makes a Transport of at most conns connections.
+// It opens none.
+func NewTransport(files TLS, conns int) (*Transport, error) {
+	t := &Transport{files: files, conns: conns}
+	seen := t.look()
+	loaded, err := t.load()
 	if err != nil {
 		return nil, err
 	}
-	n := o.Concurrency
-	if n <= 0 {
-		n = defaultConcurrency
+	t.seen, t.loaded = seen, loaded
+	return t, nil
+}
+
+// RoundTrip is part of http.RoundTripper.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	return t.current().RoundTrip(req)
+}
+
+// CloseIdleConnections gives idle connections back.
+func (t *Transport) CloseIdleConnections() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.loaded.CloseIdleConnections()
+}
+
+// current gives the connections, made anew if the files have changed. Files that do not
+// go together change nothing: certificate and key are replaced one after the other.
+func (t *Transport) current() *http.Transport {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.look()
+	if slices.EqualFunc(now, t.seen, sameFile) {
+		return t.loaded
+	}
+	if fresh, err := t.load(); err == nil {
+		t.loaded.CloseIdleConnections()
+		t.seen, t.loaded = now, fresh
+	}
+	return t.loaded
+}
+
+// look tells which files there are, and how old.
+func (t *Transport) look() []os.FileInfo {
+	var all []os.FileInfo
+	for _, file := range []string{t.files.CAFile, t.files.CertFile, t.files.KeyFile} {
+		if file != "" {
+			info, _ := os.Stat(file) // nil: it is gone, which load finds out
+			all = append(all, info)
+		}
+	}
+	return all
+}
+
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
+func (t *Transport) load() (*http.Transport, error) {
+	conf, err := tlsConfig(t.files)
+	if err != nil {
+		return nil, err
 	}
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -34,9 +108,9 @@ func newTransport(o Options) (http.RoundTripper, error) {
 		DialContext:         dialer.DialContext,
 		TLSClientConfig:     conf,
 		TLSHandshakeTimeout: 10 * time.Second,
-		MaxConnsPerHost:     n,
-		MaxIdleConnsPerHost: n,
-		MaxIdleConns:        n,
+		MaxConnsPerHost:     t.conns,
+		MaxIdleConnsPerHost: t.conns,
+		MaxIdleConns:        t.conns,
 		// Servers close idle connections after a while, and a write that meets such a
 		// close is in doubt: give them up first. Node's default, 5 s, is the shortest around.
 		IdleConnTimeout:        4 * time.Second,

@@ -56,6 +56,7 @@ var testsMay = map[string][]string{
 var modules = map[string][]string{
 	"go.etcd.io/bbolt":             {"state"},
 	"go.uber.org/zap":              {"cmd/internal/app", "sync/engine"},
+	"golang.org/x/oauth2":          {"targets/scim/auth"},
 	"github.com/spf13/cobra":       {"cmd/internal/app"},
 	"github.com/go-ldap/ldap/v3":   {"sources/ldap", "sources/ldap/slapdtest"},
 	"github.com/goccy/go-yaml":     {"cmd/internal/config", "internal/strictyaml"},
