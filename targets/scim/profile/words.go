@@ -10,7 +10,6 @@ type (
 	Normal           string
 	ClearStyle       string
 	By               string
-	Quoting          string
 	ListMode         string
 	OnConflict       string
 	UpdateMethod     string
@@ -65,9 +64,6 @@ const (
 	ByExternalID By = "externalId"
 	ByUserName   By = "userName"
 	ByEmail      By = "email"
-
-	QuotingDouble Quoting = "double"
-	QuotingNone   Quoting = "none"
 
 	ListIndex  ListMode = "index"
 	ListCursor ListMode = "cursor"
@@ -162,7 +158,6 @@ var words = vocabulary(
 	of(Casefold, E164, Country, Trim, Ignore),
 	of(ClearRemove, ClearReplaceEmpty, ClearReplaceNull, ClearUnsupported),
 	of(ByExternalID, ByUserName, ByEmail),
-	of(QuotingDouble, QuotingNone),
 	of(ListIndex, ListCursor, ListSingle),
 	of(ConflictAdopt, ConflictFail),
 	of(UpdatePatch, UpdatePut, UpdatePatchThenPut),
