@@ -46,6 +46,8 @@ type Lookup struct {
 	Group []string `yaml:"group"`
 	// FilterNames is how it spells those attributes in a filter, where that is not the standard's. RingCentral: {email: email}.
 	FilterNames map[By]string `yaml:"filter_names" is:"line"`
+	// Quoting is double (RFC 7644 section 3.4.2.2) or none: values stand bare in a filter.
+	Quoting Quoting `yaml:"quoting"`
 	// NoneStatus are the statuses that mean that there is no such account: 200 with an empty list, and for some 404.
 	NoneStatus []int `yaml:"none_status" is:"status"`
 	// FilterMaxLen is the most characters of a filter; 0: no limit known. Zitadel: 1000.

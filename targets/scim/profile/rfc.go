@@ -25,7 +25,7 @@ func RFC() *Profile {
 		Extensions: []string{"*"},
 
 		Attrs:  Attrs{ClearStyle: ClearRemove},
-		Lookup: Lookup{User: []By{ByExternalID, ByUserName, ByEmail}, Group: []string{"externalId", "displayName"}, NoneStatus: []int{200}},
+		Lookup: Lookup{User: []By{ByExternalID, ByUserName, ByEmail}, Group: []string{"externalId", "displayName"}, Quoting: QuotingDouble, NoneStatus: []int{200}},
 		List:   List{Supported: true, PageSize: 100, Mode: ListIndex},
 
 		Create: Create{ConflictStatus: []int{409}, OnConflict: ConflictAdopt, AcceptInactive: true, GroupsWithMembers: true},
@@ -49,7 +49,7 @@ func RFC() *Profile {
 		ETag: ETagOff,
 
 		Facts: []Fact{
-			{Knobs: []string{"paths", "content_type", "lookup.none_status", "list.mode", "create.conflict_status", "patch", "delete.effect", "members.add", "members.remove"},
+			{Knobs: []string{"paths", "content_type", "lookup.quoting", "lookup.none_status", "list.mode", "create.conflict_status", "patch", "delete.effect", "members.add", "members.remove"},
 				Confidence: Documented, Source: "RFC 7644"},
 			{Knobs: []string{"resources", "extensions", "deactivate", "reactivate"}, Confidence: Documented, Source: "RFC 7643"},
 			{Knobs: []string{"lookup", "list", "create", "update", "put", "members", "retry", "rate", "timeout", "auth", "discovery"},

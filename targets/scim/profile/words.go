@@ -10,6 +10,7 @@ type (
 	Normal           string
 	ClearStyle       string
 	By               string
+	Quoting          string
 	ListMode         string
 	OnConflict       string
 	UpdateMethod     string
@@ -64,6 +65,9 @@ const (
 	ByExternalID By = "externalId"
 	ByUserName   By = "userName"
 	ByEmail      By = "email"
+
+	QuotingDouble Quoting = "double"
+	QuotingNone   Quoting = "none"
 
 	ListIndex  ListMode = "index"
 	ListCursor ListMode = "cursor"
@@ -158,6 +162,7 @@ var words = vocabulary(
 	of(Casefold, E164, Country, Trim, Ignore),
 	of(ClearRemove, ClearReplaceEmpty, ClearReplaceNull, ClearUnsupported),
 	of(ByExternalID, ByUserName, ByEmail),
+	of(QuotingDouble, QuotingNone),
 	of(ListIndex, ListCursor, ListSingle),
 	of(ConflictAdopt, ConflictFail),
 	of(UpdatePatch, UpdatePut, UpdatePatchThenPut),
