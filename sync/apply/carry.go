@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
-	"scimsync/sync/resource"
 )
 
 // pageSize is how many intents are stored in one commit ahead of the requests.
@@ -199,43 +197,6 @@ func (w *walk) handOne(ctx context.Context, change *plan.Change) bool {
 	}
 }
 
-func (w *walk) intent(change *plan.Change, now time.Time, i int) ledger.Intent {
-	in := ledger.Intent{Key: change.Key, Action: string(change.Action), Run: w.Run, At: now,
-		ID: fmt.Sprintf("%s-%s", w.Run, change.Digest()[:12])}
-	if change.Made { // until the account is known to us, it is as if the create were under way
-		in.Action = string(plan.Create)
-	}
-	in.Maybe = maybe(change)
-	return in
-}
-
-// maybe gives the values that may be at the target once a change was sent: nil stands
-// for a removal. What an earlier request may have left there counts on until something
-// is acknowledged: the change may well lead back to what the entry says.
-func maybe(change *plan.Change) map[string]any {
-	edit := resource.Edit{Before: change.Before, After: change.After}
-	switch change.Action {
-	case plan.Create, plan.Deactivate: // there may be no entry to tell the rest
-		edit.After = map[string]any{}
-		for _, a := range change.Want.Attrs {
-			edit.After[a.Path] = a.Value
-		}
-	case plan.Adopt: // nor here; what was not sent is not ours
-		edit.After = map[string]any{}
-		maps.Copy(edit.After, change.After)
-		edit.After["externalId"] = change.Want.Get("externalId")
-	}
-	values := resource.Doubt(change.Maybe, edit, change.Want.Resource)
-	if active, changes := change.After["active"]; changes && change.Action != plan.Create {
-		values["active"] = active
-	}
-	// Of the account's state there are two: here is the one that the entry does not say.
-	if active, doubted := change.Maybe["active"]; doubted {
-		values["active"] = active
-	}
-	return values
-}
-
 // mayGoOn tells whether the next change may be sent.
 func (w *walk) mayGoOn(ctx context.Context) error {
 	if w.commits.failed() != nil || ctx.Err() != nil {
@@ -256,7 +217,7 @@ func (w *walk) unsent(changes []*plan.Change, begun bool) {
 	w.report.Unsent += len(changes)
 	w.mu.Unlock()
 	for _, change := range changes {
-		if begun && change.Calls() > 0 && !change.Doubted {
+		if begun && change.Calls() > 0 && !change.Doubt.Sent {
 			w.commits.put(pending{outcome: ledger.Outcome{Key: change.Key, DropIntent: true}})
 		}
 	}

@@ -212,8 +212,8 @@ func TestCreateInDoubtFromBefore(t *testing.T) {
 					return nil, nil
 				}
 				create := change(plan.Create, "1")
-				create.Doubt, create.Doubted, create.Made = w.start.Add(-10*time.Second), true, true
-				create.Maybe = map[string]any{"externalId": "1", "userName": c.sentBefore}
+				create.Doubt = plan.Doubt{Since: w.start.Add(-10 * time.Second), Sent: true, Created: true}
+				create.Doubt.Maybe = map[string]any{"externalId": "1", "userName": c.sentBefore}
 				r := w.out(w.carry(Pace{}), create)
 				if w.tries["1"] != c.posts || r.Done[plan.Create] != c.done || r.Unsent != c.unsent || len(w.entries) != c.known || len(w.intents) != c.unsent {
 					t.Fatalf("%d creates, %+v, %d entries, %d intents", w.tries["1"], r, len(w.entries), len(w.intents))
@@ -246,7 +246,7 @@ func TestUpdateInDoubt(t *testing.T) {
 		if look := w.looks["never"]; look == nil || look.Parked == nil || look.Parked.Kind != ledger.ParkedFailed {
 			t.Errorf("look: %+v", look)
 		}
-		if w.sent[0].Doubted || !w.sent[1].Doubted {
+		if w.sent[0].Doubt.Sent || !w.sent[1].Doubt.Sent {
 			t.Error("a request that is sent again is in doubt, the first is not")
 		}
 	})
@@ -267,7 +267,7 @@ func TestRemovalsInVain(t *testing.T) {
 				return done(c)
 			}
 			c := change(plan.Update, "1")
-			c.Ops, c.Doubted = []resource.Op{mail, phone, title}, doubted
+			c.Ops, c.Doubt.Sent = []resource.Op{mail, phone, title}, doubted
 			r := w.out(w.carry(Pace{}), c)
 			var sent []string
 			for _, c := range w.sent {
@@ -362,7 +362,7 @@ func TestStop(t *testing.T) {
 			carry := w.carry(Pace{Concurrency: 2})
 			carry.Stop = stop
 			all := changes(plan.Update, "u", 10)
-			all[7].Doubted = true
+			all[7].Doubt.Sent = true
 			go func() {
 				time.Sleep(1500 * time.Millisecond)
 				if how == "stop" {
@@ -416,7 +416,7 @@ func TestStopWhileLooking(t *testing.T) {
 				return plan.Result{Verdict: after, Err: sick}
 			}
 			c := change(plan.Create, "1")
-			c.Doubted = after == plan.Taken
+			c.Doubt.Sent = after == plan.Taken
 			r, err := w.carry(Pace{}).Out(ctx, list([]*plan.Change{c}))
 			if err != nil || len(r.Parked) != 0 || r.Unsent != 1 || len(w.intents) != 1 {
 				t.Errorf("%s: %+v, %v, %d intents", name, r, err, len(w.intents))
@@ -472,11 +472,11 @@ func TestIntentTellsWhatMayHaveArrived(t *testing.T) {
 		update := change(plan.Update, "1")
 		update.Before = map[string]any{"title": "a", "nickName": "n", "locale": "de"}
 		update.After = map[string]any{"title": "a", "locale": "fr"} // back to a; the nickname goes
-		update.Maybe = map[string]any{"title": "b", "locale": "it", "userType": nil}
+		update.Doubt.Maybe = map[string]any{"title": "b", "locale": "it", "userType": nil}
 		back := change(plan.Reactivate, "2")
-		back.Maybe = map[string]any{"active": false}
+		back.Doubt.Maybe = map[string]any{"active": false}
 		create := change(plan.Create, "3")
-		create.Maybe = map[string]any{"externalId": "3", "userName": "old", "title": "t"}
+		create.Doubt.Maybe = map[string]any{"externalId": "3", "userName": "old", "title": "t"}
 		w.out(w.carry(Pace{Concurrency: 3}), update, back, create)
 		for id, want := range map[string]map[string]any{
 			"1": {"title": resource.Either{"b", "a"}, "nickName": resource.Either{"n", nil}, "locale": resource.Either{"it", "fr"}, "userType": nil},
@@ -494,12 +494,12 @@ func TestIntentTellsWhatMayHaveArrived(t *testing.T) {
 func TestDoubtOutlivesADeactivation(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := change(plan.Deactivate, "1")
-		c.Maybe = map[string]any{"active": true, "title": "b"}
+		c.Doubt.Maybe = map[string]any{"active": true, "title": "b"}
 		update := change(plan.Update, "2")
-		update.Maybe = map[string]any{"title": "b"}
+		update.Doubt.Maybe = map[string]any{"title": "b"}
 		temporary := change(plan.Update, "3")
 		temporary.Temporary, temporary.After = "tmp", map[string]any{"userName": "tmp"}
-		temporary.Maybe = map[string]any{"userName": "x", "title": "b"}
+		temporary.Doubt.Maybe = map[string]any{"userName": "x", "title": "b"}
 		w.out(w.carry(Pace{}), c, update, temporary)
 		for id, want := range map[string]string{"1": "map[title:b]", "2": "map[]", "3": "map[title:b]"} {
 			if got := fmt.Sprint(w.entries[id].Maybe); got != want {

@@ -30,8 +30,8 @@ func (w *walk) one(ctx context.Context, change *plan.Change) {
 		w.done(change, plan.Ack{RemoteID: change.RemoteID})
 		return
 	}
-	a := attempt{walk: w, change: change, rest: change.Requests(), inDoubt: change.Doubted}
-	if !change.Doubt.IsZero() && a.lookFor(ctx, change.Doubt) {
+	a := attempt{walk: w, change: change, rest: change.Requests(), intentStays: change.Doubt.Sent}
+	if since := change.Doubt.Since; !since.IsZero() && a.lookFor(ctx, since) {
 		return
 	}
 	for a.try(ctx) {
@@ -52,10 +52,10 @@ type attempt struct {
 	rest    [][]resource.Op // the requests that are still to be sent, in their order
 	tries   int
 	limited int
-	// inDoubt tells that something may have been carried out that the entry does not
+	// intentStays tells that something may have been carried out that the entry does not
 	// show: a request whose answer was lost, or a part of the change.
-	inDoubt bool
-	resent  bool
+	intentStays bool
+	resent      bool
 }
 
 // try sends the change once and tells whether it is to be tried again.
@@ -79,7 +79,7 @@ func (a *attempt) try(ctx context.Context) bool {
 	case plan.Done:
 		a.Lane.Worked()
 		if len(a.rest) > 1 {
-			a.rest, a.tries, a.inDoubt = a.rest[1:], 0, true
+			a.rest, a.tries, a.intentStays = a.rest[1:], 0, true
 			return true
 		}
 		a.watch(nil)
@@ -124,7 +124,7 @@ func (a *attempt) next() *plan.Change {
 // it is refused.
 func (a *attempt) apart(why error) bool {
 	request := a.rest[0]
-	if len(request) < 2 || !a.change.Doubted {
+	if len(request) < 2 || !a.change.Doubt.Sent {
 		a.park(ledger.ParkedRefused, why)
 		a.watch(why)
 		return false
@@ -169,10 +169,6 @@ func (a *attempt) again(ctx context.Context, result plan.Result) bool {
 	return false
 }
 
-// doubt notes that a request may have been carried out unseen: the target must know
-// when the same one is sent again.
-func (a *attempt) doubt() { a.inDoubt, a.change.Doubted = true, true }
-
 // failing counts a failure, and stops the plan when there are too many in a row.
 func (a *attempt) failing(err error) bool {
 	if a.Lane.Failed() < failuresInARow {
@@ -206,83 +202,4 @@ func (a *attempt) sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 	}
 	return false
-}
-
-// unanswered looks for the account of a create whose answer was lost, until it must
-// have shown, and then allows one more create. A create whose account shows is no
-// failure: some services answer late, or with nothing that tells, and yet work. A lost
-// answer to anything else is no harm: the same request can be sent again.
-func (a *attempt) unanswered(ctx context.Context, result plan.Result, sent time.Time) bool {
-	a.doubt()
-	creates := a.change.Action == plan.Create
-	if creates && a.lookFor(ctx, sent) || a.failing(result.Err) {
-		return false
-	}
-	if !creates {
-		if a.tries++; a.tries < triesFailing {
-			return a.pause(ctx)
-		}
-	} else if !a.resent {
-		a.resent = true
-		return true
-	}
-	a.park(ledger.ParkedFailed, result.Err)
-	return false
-}
-
-// lookFor searches for an account of ours, four times until the window since the
-// create was sent has closed. It tells whether the change has come to its end.
-func (a *attempt) lookFor(ctx context.Context, sent time.Time) bool {
-	until := sent.Add(a.SettleWindow)
-	for left := 3; ; left-- {
-		found, err := a.find(ctx)
-		switch {
-		case err != nil && ctx.Err() != nil: // the plan ends: that says nothing of the person
-			a.giveUp()
-			return true
-		case err != nil:
-			if !a.failing(err) {
-				a.park(ledger.ParkedFailed, err)
-			}
-			return true
-		case found != nil:
-			a.Lane.Worked()
-			a.ours(found)
-			return true
-		}
-		wait := time.Until(until)
-		if wait <= 0 || left == 0 {
-			return false
-		}
-		if !a.sleep(ctx, wait/time.Duration(left)+time.Millisecond) {
-			a.giveUp()
-			return true
-		}
-	}
-}
-
-// ours ends a create whose account is there. Did a request of an earlier run make it,
-// with other values, then the next run brings it up to date.
-func (a *attempt) ours(found *plan.Found) {
-	if len(a.change.Maybe) > 0 && !resource.Equal(resource.New(a.change.Maybe), a.change.Want.Resource) {
-		a.giveUp()
-		return
-	}
-	a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version})
-}
-
-// find gives the account that carries the person's anchor, or that stands under
-// their login without any anchor while a create of ours is in doubt.
-func (a *attempt) find(ctx context.Context) (*plan.Found, error) {
-	found, err := a.Target.Find(ctx, a.change.Want.Resource)
-	if err != nil {
-		return nil, err
-	}
-	anchor := a.change.Want.Text("externalId")
-	for i := range found {
-		if anchor != "" && found[i].ExternalID == anchor {
-			return &found[i], nil
-		}
-	}
-	return nil, nil
 }

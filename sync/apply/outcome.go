@@ -18,7 +18,7 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 		entry.RemoteID = change.RemoteID
 	}
 	if change.Action == plan.Deactivate || change.Temporary != "" { // the rest was left alone
-		entry.Maybe = maps.Clone(change.Maybe)
+		entry.Maybe = maps.Clone(change.Doubt.Maybe)
 		maps.DeleteFunc(entry.Maybe, func(path string, _ any) bool { _, sent := change.After[path]; return sent })
 		delete(entry.Maybe, "active")
 	}
@@ -75,13 +75,13 @@ func (w *walk) noMoreCreates() {
 }
 
 // giveUp leaves the change for the next run.
-func (a *attempt) giveUp() { a.unsent([]*plan.Change{a.change}, !a.inDoubt && a.tries == 0) }
+func (a *attempt) giveUp() { a.unsent([]*plan.Change{a.change}, !a.intentStays && a.tries == 0) }
 
 // park stores why the change failed and when it is tried again. The intent stays
 // when something may have arrived unseen.
 func (a *attempt) park(kind string, why error) {
 	p := a.parked(a.change, kind, why)
-	p.outcome.DropIntent = !a.inDoubt
+	p.outcome.DropIntent = !a.intentStays
 	a.commits.put(p)
 }
 
@@ -127,7 +127,7 @@ func Recovery(failing time.Duration) time.Duration {
 // taken decides after a create was refused because the account, or its login, exists.
 func (a *attempt) taken(ctx context.Context, result plan.Result) {
 	a.Lane.Worked()
-	if a.inDoubt { // an earlier try may have made it
+	if a.intentStays { // an earlier try may have made it
 		found, err := a.find(ctx)
 		switch {
 		case err != nil && ctx.Err() != nil:

@@ -97,7 +97,7 @@ func TestPartAgain(t *testing.T) {
 		if r.Done[plan.Update] != 1 || len(w.intents) != 0 {
 			t.Errorf("%+v", r)
 		}
-		if w.sent[0].Doubted || w.sent[1].Doubted || !w.sent[2].Doubted {
+		if w.sent[0].Doubt.Sent || w.sent[1].Doubt.Sent || !w.sent[2].Doubt.Sent {
 			t.Error("only what is sent again is in doubt")
 		}
 	})
@@ -113,7 +113,7 @@ func TestPartApart(t *testing.T) {
 			return done(c)
 		}
 		c := inParts("1")
-		c.Doubted = true
+		c.Doubt.Sent = true
 		w.intents["1"] = ledger.Intent{}
 		r := w.out(w.carry(Pace{}), c)
 		if want := []string{"userName ", "nickName locale ", "nickName ", "locale ", "title "}; !slices.Equal(w.paths(), want) {

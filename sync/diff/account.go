@@ -25,25 +25,27 @@ const (
 	KeepValues
 )
 
-// Create is the change that makes the account of a person who has none.
-func Create(in *Input) *plan.Change {
+// create is the change that makes the account of a person who has none.
+func create(in *Input, want resource.Wanted) *plan.Change {
 	c := in.change(plan.Create)
+	c.Want = want
 	c.After = map[string]any{"active": !in.Early}
-	for _, a := range in.Want.Attrs {
+	for _, a := range want.Attrs {
 		c.After[a.Path] = a.Value
 	}
-	for _, a := range in.Want.Once {
+	for _, a := range want.Once {
 		c.After[a.Path] = a.Value
 	}
 	return c.Change
 }
 
-// Adopt is the change that takes an existing account over, or the reason why it
-// must not be. An account that carries the person's anchor, or that an intent of
-// ours made, is theirs; any other must be active and without an anchor, because a
-// login that was used before does not make its account the newcomer's.
-func Adopt(in *Input, found *plan.Found, how Adoption) (*plan.Change, error) {
-	anchor := in.Want.Text("externalId")
+// Adopt is the change that takes an existing account over instead of creating another,
+// or the reason why it must not be. An account that carries the person's anchor, or that
+// an intent of ours made, is theirs; any other must be active and without an anchor,
+// because a login that was used before does not make its account the newcomer's.
+func Adopt(create *plan.Change, found *plan.Found, how Adoption, shape resource.Shape) (*plan.Change, error) {
+	want := create.Want
+	anchor := want.Text("externalId")
 	mine := anchor != "" && found.ExternalID == anchor
 	switch {
 	case mine:
@@ -56,25 +58,27 @@ func Adopt(in *Input, found *plan.Found, how Adoption) (*plan.Change, error) {
 		return nil, fmt.Errorf("account %s has %s but is inactive and carries no externalId: it may be somebody else's from before; "+
 			"give it the externalId %q at the service to have it adopted", found.ID, byText(found), anchor)
 	}
-	c := in.change(plan.Adopt)
+	c := builder{create.As(plan.Adopt)}
 	c.RemoteID = found.ID
 	c.Mine = mine || how.Free
-	c.Made = c.Made && mine
-	have := resource.Flatten(found.Body, in.Want, in.Shape)
+	c.Doubt.Created = c.Doubt.Created && mine
+	have := resource.Flatten(found.Body, want, shape)
 	switch {
-	case c.Made || how.Values == OverwriteValues:
-		c.edit(resource.Overwrite(have, in.Want, c.Maybe, in.Shape))
+	case c.Doubt.Created || how.Values == OverwriteValues:
+		c.edit(resource.Overwrite(have, want, c.Doubt.Maybe, shape))
 	case how.Values == FillValues:
-		c.edit(resource.Fill(have, in.Want, c.Maybe, in.Shape))
+		c.edit(resource.Fill(have, want, c.Doubt.Maybe, shape))
 	}
+	inactive := found.Active == record.False
 	switch {
-	case found.Active != record.False:
-	case in.Early: // it stays as it is
+	case create.Early() && inactive: // it stays as it is
 		if c.Before == nil {
 			c.Before, c.After = map[string]any{}, map[string]any{}
 		}
 		c.Before["active"], c.After["active"] = false, false
-	default:
+	case create.Early(): // it is not to be active yet: once it is ours, that is a change
+		c.NextRun = true
+	case inactive:
 		c.setActive(true)
 	}
 	return c.Change, nil
@@ -82,10 +86,10 @@ func Adopt(in *Input, found *plan.Found, how Adoption) (*plan.Change, error) {
 
 // Left is the change for an account that a create in doubt did make, while its
 // person has left since.
-func Left(in *Input, found *plan.Found) *plan.Change {
-	c := in.change(plan.Deactivate)
+func Left(create *plan.Change, found *plan.Found) *plan.Change {
+	c := builder{create.As(plan.Deactivate)}
 	c.RemoteID = found.ID
-	c.Maybe = nil // it is what is wanted here
+	c.Doubt.Maybe = nil // it is what is wanted here
 	c.setActive(false)
 	return c.Change
 }

@@ -69,10 +69,11 @@ const (
 	Keep
 )
 
-// Person decides for one person.
+// Person decides for one person. With Find and FindLeft goes the create that follows
+// if no account is found; Adopt and Left turn it into what follows if one is.
 func Person(in *Input) (Next, *plan.Change) {
 	if in.Entry == nil || in.Entry.Standing == ledger.Gone {
-		return newcomer(in), nil
+		return newcomer(in)
 	}
 	wantsActive := in.Present && in.Active == record.True
 	wantsInactive := !in.Present || in.Active == record.False
@@ -95,20 +96,22 @@ func Person(in *Input) (Next, *plan.Change) {
 	return Nothing, nil
 }
 
-func newcomer(in *Input) Next {
-	inDoubt := in.Intent != nil
+func newcomer(in *Input) (Next, *plan.Change) {
 	switch {
 	case in.Present && (in.Active == record.True || in.Early):
-		return Find
-	case inDoubt && in.Present && in.Active == record.Unknown:
-		return Wait
-	case inDoubt:
-		return FindLeft
+		return Find, create(in, in.Want)
 	case in.Present && in.Active == record.Unknown:
-		return Wait
+		return Wait, nil
+	case in.Intent != nil:
+		c := create(in, in.sent())
+		c.NextRun = in.deletes()
+		return FindLeft, c
 	}
-	return Nothing
+	return Nothing, nil
 }
+
+// deletes tells that the account is deleted in the run after the one that deactivates it.
+func (in *Input) deletes() bool { return !in.Present && in.Leavers == DeleteLeavers }
 
 func leaver(in *Input) (Next, *plan.Change) {
 	switch {
@@ -149,7 +152,7 @@ func reactivate(in *Input) *plan.Change {
 func deactivate(in *Input) *plan.Change {
 	c := in.change(plan.Deactivate)
 	c.setActive(false)
-	c.Left = !in.Present
+	c.NextRun = in.deletes()
 	// The account keeps what it last held, so that a return needs only what changed.
 	c.Want.Resource = in.Entry.Resource
 	c.Want.Managed = in.Entry.Managed
@@ -162,8 +165,7 @@ type builder struct{ *plan.Change }
 
 func (in *Input) change(action plan.Action) builder {
 	c := &plan.Change{Action: action, Kind: in.Key.Kind.String(), Key: in.Key, Name: in.Name,
-		Cause: in.Cause, Want: in.Want, Left: !in.Present,
-		Maybe: in.maybe(), Made: in.Intent != nil && in.Intent.Action == string(plan.Create)}
+		Cause: in.Cause, Want: in.Want, Left: !in.Present, Doubt: in.doubt()}
 	if in.Entry != nil {
 		c.RemoteID = in.Entry.RemoteID
 	}
@@ -202,6 +204,10 @@ func Logins(maybe map[string]any) []string {
 	return logins
 }
 
+func (in *Input) doubt() plan.Doubt {
+	return plan.Doubt{Sent: in.Intent != nil, Created: in.Intent != nil && in.Intent.Action == string(plan.Create), Maybe: in.maybe()}
+}
+
 // maybe gives what may stand at the target instead of what the entry says.
 func (in *Input) maybe() map[string]any {
 	values := map[string]any{}
@@ -214,8 +220,8 @@ func (in *Input) maybe() map[string]any {
 	return values
 }
 
-// Sent is what the requests in doubt of a person without an entry have sent.
-func (in *Input) Sent() resource.Wanted {
+// sent is what the requests in doubt of a person without an entry have sent.
+func (in *Input) sent() resource.Wanted {
 	values := in.maybe()
 	delete(values, "active")
 	for path, v := range values { // of several the one that was sent last

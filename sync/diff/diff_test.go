@@ -2,6 +2,7 @@ package diff
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -64,7 +65,7 @@ type said struct {
 
 func decide(in *Input) said {
 	next, change := Person(in)
-	if change == nil {
+	if next != Send {
 		return said{Next: next}
 	}
 	return said{next, change.Action, change.Ops}
@@ -252,7 +253,9 @@ func TestAdopt(t *testing.T) {
 		"somebody else's":           {found("2", record.True, "Clerk"), Adoption{Free: true}, false, nil, true},
 		"somebody else's, inactive": {found("2", record.False, "Clerk"), Adoption{Free: true}, false, nil, true},
 	} {
-		change, err := Adopt(person("active", nil, nil), c.found, c.how)
+		_, create := Person(person("active", nil, nil))
+		digest := create.Digest()
+		change, err := Adopt(create, c.found, c.how, resource.RFC7643())
 		if (err != nil) != c.err {
 			t.Errorf("%s: error %v", name, err)
 			continue
@@ -260,11 +263,35 @@ func TestAdopt(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if change.Action != plan.Adopt || change.RemoteID != "r7" || change.Mine != c.mine {
+		if change.Action != plan.Adopt || change.RemoteID != "r7" || change.Mine != c.mine || change.Digest() == digest {
 			t.Errorf("%s: %+v", name, change)
 		}
 		if d := cmp.Diff(c.ops, change.Ops); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+// A create in doubt whose person left: if it did make an account, that is deactivated, and
+// looked at in the next run where leavers are deleted.
+func TestLeftInDoubt(t *testing.T) {
+	t.Parallel()
+	for leavers, again := range map[Leavers]bool{DeactivateLeavers: false, KeepLeavers: false, DeleteLeavers: true} {
+		for row, left := range map[string]bool{"inactive": false, "has left": true} {
+			in := person(row, nil, intent(plan.Create, values("Clerk")))
+			in.Leavers = leavers
+			next, create := Person(in)
+			create.Doubt.Since = time.Unix(1, 0)
+			if next != FindLeft || create.Want.Text("title") != "Clerk" {
+				t.Fatalf("%s: %v, %+v", row, next, create)
+			}
+			c := Left(create, &plan.Found{ID: "r7", ExternalID: "1"})
+			if c.RemoteID != "r7" || c.Left != left || c.NextRun != (again && left) || !c.Doubt.Sent || !c.Doubt.Since.IsZero() || c.Doubt.Maybe != nil {
+				t.Errorf("%s, leavers %d: %+v", row, leavers, c)
+			}
+			if d := cmp.Diff([]resource.Op{inactivate}, c.Ops); d != "" {
+				t.Errorf("%s:\n%s", row, d)
+			}
 		}
 	}
 }

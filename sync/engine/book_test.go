@@ -26,7 +26,7 @@ func sampleChange(i int) *plan.Change {
 	return &plan.Change{Action: plan.Update, Kind: "user", Key: userKey(i), Name: fmt.Sprintf("Zoë %d", i), RemoteID: fmt.Sprint(i),
 		Before: map[string]any{"title": "Clerk"}, After: map[string]any{"title": fmt.Sprintf("Head %d", i)},
 		Ops:   []resource.Op{{Op: "replace", Path: "title", Value: fmt.Sprintf("Head %d", i)}},
-		Cause: plan.Cause{By: plan.CauseSource, What: "changed in hr"}, Round: i % 3, Rename: i%2 == 0, Doubted: i%5 == 0,
+		Cause: plan.Cause{By: plan.CauseSource, What: "changed in hr"}, Round: i % 3, Rename: i%2 == 0, Doubt: plan.Doubt{Sent: i%5 == 0},
 		Want: resource.Wanted{Resource: resource.New(map[string]any{"userName": fmt.Sprintf("u%d", i), "active": true,
 			"emails": []resource.Element{{"type": "work", "value": "a@example.org", "primary": true}}}), Managed: []string{"emails", "userName"},
 			Once: []resource.Once{{Attr: resource.Attr{Path: "locale", Value: "de-CH"}, When: resource.OnlyCreate}}},
@@ -170,5 +170,22 @@ func TestNoPhaseIsLast(t *testing.T) {
 		if a.Phase() >= noPhase {
 			t.Errorf("%s", a)
 		}
+	}
+}
+
+// An adoption keeps, in a spool, the digest of the create in whose place it comes.
+func TestAdoptionIsSpooled(t *testing.T) {
+	t.Parallel()
+	want := &adoption{sampleChange(1), "digest of the create"}
+	b, err := want.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got adoption
+	if err := got.Decode(b); err != nil || got.create != want.create || got.adopt.Digest() != want.adopt.Digest() || got.adopt.Key != want.adopt.Key {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := got.Decode(b[:len(b)-1]); err == nil {
+		t.Error("a damaged one: no error")
 	}
 }

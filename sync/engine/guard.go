@@ -66,7 +66,7 @@ func (w *work) sentInWindow() (map[string]int, error) {
 // approved tells whether a human said yes to the change. To take over the account that
 // a create made, which was sent and is in doubt, needs no other yes than the create.
 func (w *work) approved(c *plan.Change) bool {
-	if c.Made && c.Action == plan.Adopt {
+	if c.Doubt.Created && c.Action == plan.Adopt {
 		return true
 	}
 	return w.approval != nil && w.approval.Digests[c.Digest()]

@@ -54,7 +54,7 @@ func (w *work) possibleRenames() ([]diff.Rename, map[record.Key]*plan.Change, er
 	wanted := map[string]int{}
 	for _, c := range w.renames {
 		r := diff.Rename{Key: c.Key, Old: resource.Fold(text(c.Before["userName"])), New: resource.Fold(c.Want.Text("userName")),
-			Maybe: diff.Logins(c.Maybe)}
+			Maybe: diff.Logins(c.Doubt.Maybe)}
 		if r.Old == "" { // the anchor changes, the login stays
 			r.Old = r.New
 		}
@@ -119,7 +119,7 @@ func (w *work) temporary(c *plan.Change) error {
 	return w.book.add(&plan.Change{Action: plan.Update, Kind: c.Kind, Key: c.Key, Name: c.Name, RemoteID: c.RemoteID,
 		Before: map[string]any{"userName": old}, After: map[string]any{"userName": login},
 		Ops:   []resource.Op{{Op: "replace", Path: "userName", Value: login}},
-		Cause: c.Cause, Rename: true, Temporary: login, NextRun: true, Doubted: c.Doubted, Maybe: c.Maybe,
+		Cause: c.Cause, Rename: true, Temporary: login, NextRun: true, Doubt: c.Doubt,
 		Want: resource.Wanted{Resource: resource.New(held), Managed: entry.Managed}})
 }
 

@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 
 	"scimsync/sync/diff"
 	"scimsync/sync/ledger"
+	"scimsync/sync/pack"
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
 	"scimsync/sync/resource"
@@ -20,7 +22,7 @@ func (w *work) match(ctx context.Context) error {
 	if w.find.len()+w.findLeft.len() == 0 {
 		return nil
 	}
-	m := &matching{work: w, adopts: &changes{dir: w.engine.Dir}, claims: map[string]int{}, wanted: map[uint64]int{},
+	m := &matching{work: w, adopts: &spool[adoption, *adoption]{dir: w.engine.Dir}, claims: map[string]int{}, wanted: map[uint64]int{},
 		rivals: map[uint64]bool{}}
 	defer m.adopts.close()
 	finder, err := m.finder(ctx)
@@ -48,11 +50,12 @@ func (w *work) match(ctx context.Context) error {
 		w.notes = append(w.notes, fmt.Sprintf("%s refused to look people up by %s, so an account that could only be found by that was not found",
 			w.flow.Flow.Target, strings.Join(names, " and ")))
 	}
-	return m.adopts.each(func(_ int, c *plan.Change) error {
-		if m.claims[c.RemoteID] > 1 {
-			return m.conflictFor(c, severalFit(c.RemoteID))
+	return m.adopts.each(func(_ int, a *adoption) error {
+		if m.claims[a.adopt.RemoteID] > 1 {
+			m.conflict(a.adopt.Key, a.adopt.Name, a.create, severalFit(a.adopt.RemoteID))
+			return nil
 		}
-		return w.book.add(c)
+		return w.book.add(a.adopt)
 	})
 }
 
@@ -66,7 +69,7 @@ type finder interface {
 // matching is one round of finding accounts.
 type matching struct {
 	*work
-	adopts *changes
+	adopts *spool[adoption, *adoption]
 	claims map[string]int  // by remote id: how many people it fits
 	wanted map[uint64]int  // by hash: how many new people want a login or an externalId
 	rivals map[uint64]bool // by hash of match attribute and value: see findRivals
@@ -157,17 +160,39 @@ func (m *matching) takeOver(c *plan.Change, hit *plan.Found) error {
 		m.looksToStore = append(m.looksToStore, ledger.Look{Key: c.Key, Due: c.Due})
 		return nil
 	}
-	adopt, why := diff.Adopt(m.input(c), hit, m.flow.Adopt)
+	adopt, why := diff.Adopt(c, hit, m.flow.Adopt, m.shape)
 	if why != nil {
 		return m.conflictFor(c, why)
 	}
-	m.keep(c, adopt)
-	adopt.NextRun = c.Early() && !adopt.Early() // it is active, and is not to be yet
 	m.claims[adopt.RemoteID]++
 	if m.waits(adopt) {
 		return nil
 	}
-	return m.adopts.add(adopt)
+	return m.adopts.add(&adoption{adopt, c.Digest()})
+}
+
+// adoption is an adopt, with the digest of the create in whose place it comes: under
+// that one a conflict waits, since a later run compares it before it looks for accounts.
+type adoption struct {
+	adopt  *plan.Change
+	create string
+}
+
+// Encode and Decode serve the spool.
+func (a *adoption) Encode() ([]byte, error) {
+	adopt, err := a.adopt.Encode()
+	return pack.Texts(nil, []string{a.create, string(adopt)}), err
+}
+
+// Decode reads what Encode wrote.
+func (a *adoption) Decode(b []byte) error {
+	r := pack.Read(b)
+	texts := r.Texts()
+	if !r.Whole() || len(texts) != 2 {
+		return errors.New("a spooled adoption is damaged")
+	}
+	a.create, a.adopt = texts[0], new(plan.Change)
+	return a.adopt.Decode([]byte(texts[1]))
 }
 
 // vacant tells of a lookup that left nobody who can be meant whether it shows that
@@ -184,29 +209,9 @@ func (m *matching) vacant(found []plan.Found) bool {
 	return false
 }
 
-// keep carries over what the engine knows of a person to the change that is made
-// instead of the create.
-func (m *matching) keep(from, to *plan.Change) {
-	to.Due, to.Tries, to.Since, to.Doubted = from.Due, from.Tries, from.Since, from.Doubted
-}
-
-func (m *matching) input(c *plan.Change) *diff.Input {
-	in := &diff.Input{Key: c.Key, Name: c.Name, Present: !c.Left, Early: c.Early(), Want: c.Want, Shape: m.shape, Cause: c.Cause}
-	if c.Doubted {
-		in.Intent = &ledger.Intent{Key: c.Key, Maybe: c.Maybe}
-	}
-	if c.Made {
-		in.Intent.Action = string(plan.Create)
-	}
-	return in
-}
-
-func (m *matching) conflictFor(c *plan.Change, why error) error {
-	create := *c
-	if c.Action != plan.Create { // the digest that a later run will compare is the create's
-		create = *diff.Create(m.input(c))
-	}
-	m.conflict(c.Key, c.Name, create.Digest(), why)
+// conflictFor lets a newcomer wait because of somebody else's account.
+func (m *matching) conflictFor(create *plan.Change, why error) error {
+	m.conflict(create.Key, create.Name, create.Digest(), why)
 	return nil
 }
 
@@ -252,16 +257,14 @@ func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
 	anchor := c.Want.Text("externalId")
 	for i := range found {
 		if anchor != "" && found[i].ExternalID == anchor {
-			change := diff.Left(m.input(c), &found[i])
-			m.keep(c, change)
-			return m.book.add(change)
+			return m.book.add(diff.Left(c, &found[i]))
 		}
 	}
-	if !c.Doubt.IsZero() { // it may still show
+	if !c.Doubt.Since.IsZero() { // it may still show
 		intent := *m.intents[c.Key]
-		intent.Looked = c.Doubt
+		intent.Looked = c.Doubt.Since
 		m.inVain = append(m.inVain, intent)
-		m.looksToStore = append(m.looksToStore, ledger.Look{Key: c.Key, Due: c.Doubt.Add(m.engine.settleWindow())})
+		m.looksToStore = append(m.looksToStore, ledger.Look{Key: c.Key, Due: c.Doubt.Since.Add(m.engine.settleWindow())})
 		return nil
 	}
 	m.dropped = append(m.dropped, ledger.Outcome{Key: c.Key, DropIntent: true, Look: &ledger.Look{Key: c.Key, Due: c.Due}})

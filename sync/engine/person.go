@@ -44,9 +44,11 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 	}
 	switch next {
 	case diff.Send:
-		return w.add(in, change, due)
-	case diff.Find, diff.FindLeft:
-		return w.search(in, next, due)
+		return w.add(change, due)
+	case diff.Find:
+		return w.search(change, due)
+	case diff.FindLeft:
+		return w.searchLeft(change, due)
 	case diff.Wait:
 		w.park(row.Key, in.Name, ledger.ParkedMapping, fmt.Errorf("whether the account is to be active is not known, and there is none yet"))
 	case diff.Nothing, diff.Keep:
@@ -109,8 +111,8 @@ func (w *work) cause(row *ledger.Row, in *diff.Input) plan.Cause {
 
 // add puts a change into the plan, unless the same one failed and its time has not
 // come yet.
-func (w *work) add(in *diff.Input, change *plan.Change, due time.Time) error {
-	w.finish(in, change, due)
+func (w *work) add(change *plan.Change, due time.Time) error {
+	w.finish(change, due)
 	if w.waits(change) {
 		return nil
 	}
@@ -121,40 +123,40 @@ func (w *work) add(in *diff.Input, change *plan.Change, due time.Time) error {
 	return w.book.add(change)
 }
 
-func (w *work) finish(in *diff.Input, change *plan.Change, due time.Time) {
-	change.Due, change.Doubted = due, in.Intent != nil
-	change.NextRun = change.Action == plan.Deactivate && change.Left && w.flow.Leavers == diff.DeleteLeavers
-	if look := w.looks[in.Key]; look != nil && look.Parked != nil {
+func (w *work) finish(change *plan.Change, due time.Time) {
+	change.Due = due
+	if look := w.looks[change.Key]; look != nil && look.Parked != nil {
 		change.Tries, change.Since = look.Parked.Tries, look.Parked.Since
 	}
 }
 
 // search notes a person whose account has to be found first.
-func (w *work) search(in *diff.Input, next diff.Next, due time.Time) error {
-	if next == diff.FindLeft {
-		in.Want = in.Sent()
-	}
-	change := diff.Create(in)
-	w.finish(in, change, due)
-	if in.Intent != nil {
+func (w *work) search(create *plan.Change, due time.Time) error {
+	w.finish(create, due)
+	if create.Doubt.Sent {
 		// The intent tells when its page was stored; the request may have been sent much
 		// later, up to the end of that run. So the window begins with this run.
-		change.Doubt = w.at
+		create.Doubt.Since = w.at
 	}
-	if next == diff.FindLeft {
-		if looked := in.Intent.Looked; !looked.IsZero() {
-			change.Doubt = looked
-			if w.at.Sub(looked) >= w.engine.settleWindow() {
-				change.Doubt = time.Time{}
-			}
-		}
-		return w.findLeft.add(change)
-	}
-	if w.waits(change) {
+	if w.waits(create) {
 		return nil
 	}
-	if w.looks[in.Key] != nil {
-		w.sought[in.Key] = true
+	if w.looks[create.Key] != nil {
+		w.sought[create.Key] = true
 	}
-	return w.find.add(change)
+	return w.find.add(create)
+}
+
+// searchLeft notes a person who has left while a create was in doubt. The window begins
+// with the first run that looks for the account; once it has closed, a last look decides.
+func (w *work) searchLeft(create *plan.Change, due time.Time) error {
+	w.finish(create, due)
+	create.Doubt.Since = w.at
+	if looked := w.intents[create.Key].Looked; !looked.IsZero() {
+		create.Doubt.Since = looked
+		if w.at.Sub(looked) >= w.engine.settleWindow() {
+			create.Doubt.Since = time.Time{}
+		}
+	}
+	return w.findLeft.add(create)
 }

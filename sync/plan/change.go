@@ -93,17 +93,8 @@ type Change struct {
 	Mine bool
 	// Rename tells that the login or the anchor changes.
 	Rename bool
-	// Doubt is, for a create, when an earlier one was sent that may still arrive:
-	// look again before sending. Zero: there is no doubt.
-	Doubt time.Time
-	// Doubted tells that a request for this account may have arrived before.
-	Doubted bool
-	// Maybe holds what such requests may have left at the target: path to value, nil
-	// for a removal; the path "active" stands for the account's state.
-	Maybe map[string]any
-	// Made tells that one of them was a create: an account with the person's anchor is
-	// one that we made.
-	Made bool
+	// Doubt is what earlier requests may have left there unseen.
+	Doubt Doubt
 	// Approved tells that a human said yes to exactly this change, or to all of a
 	// first load: it does not count against the limits.
 	Approved bool
@@ -116,6 +107,16 @@ type Change struct {
 	Since time.Time
 
 	digest string // see Digest
+}
+
+// As gives another change for the same person: all that is known of them, and nothing
+// of what this one does.
+func (c *Change) As(action Action) *Change {
+	other := *c
+	other.Action, other.Before, other.After, other.Ops, other.Parts = action, nil, nil, nil, nil
+	other.Doubt.Since = time.Time{} // only a create is looked for
+	other.digest = ""
+	return &other
 }
 
 // Early tells that the change makes an account that is not active yet, or takes one

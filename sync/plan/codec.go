@@ -23,10 +23,10 @@ func (c *Change) Encode() ([]byte, error) {
 	b = resource.AppendOps(b, c.Ops)
 	b = pack.Ints(b, c.Parts)
 	b = c.Want.AppendPacked(b)
-	b = resource.AppendValues(b, c.Maybe)
-	b = pack.Flags(b, c.Held, c.Left, c.Mine, c.Rename, c.Doubted, c.Made, c.Approved, c.NextRun)
+	b = resource.AppendValues(b, c.Doubt.Maybe)
+	b = pack.Flags(b, c.Held, c.Left, c.Mine, c.Rename, c.Doubt.Sent, c.Doubt.Created, c.Approved, c.NextRun)
 	b = pack.Int(pack.Int(b, int64(c.Round)), int64(c.Tries))
-	b = pack.Time(b, c.Doubt)
+	b = pack.Time(b, c.Doubt.Since)
 	b = pack.Time(b, c.Due)
 	return pack.Time(b, c.Since), nil
 }
@@ -44,12 +44,12 @@ func (c *Change) Decode(b []byte) error {
 	c.Before, c.After = resource.ReadValues(r), resource.ReadValues(r)
 	c.Ops, c.Parts = resource.ReadOps(r), r.Ints()
 	c.Want = resource.ReadWanted(r)
-	if c.Maybe = resource.ReadValues(r); len(c.Maybe) == 0 {
-		c.Maybe = nil
+	if c.Doubt.Maybe = resource.ReadValues(r); len(c.Doubt.Maybe) == 0 {
+		c.Doubt.Maybe = nil
 	}
-	r.Flags(&c.Held, &c.Left, &c.Mine, &c.Rename, &c.Doubted, &c.Made, &c.Approved, &c.NextRun)
+	r.Flags(&c.Held, &c.Left, &c.Mine, &c.Rename, &c.Doubt.Sent, &c.Doubt.Created, &c.Approved, &c.NextRun)
 	c.Round, c.Tries = int(r.Int()), int(r.Int())
-	c.Doubt, c.Due, c.Since = r.Time(), r.Time(), r.Time()
+	c.Doubt.Since, c.Due, c.Since = r.Time(), r.Time(), r.Time()
 	if !r.Whole() {
 		return errors.New("a spooled change is damaged")
 	}

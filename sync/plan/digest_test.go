@@ -118,8 +118,8 @@ func someChange(t *rapid.T) *Change {
 		Key:  record.Key{Kind: record.User, Source: "hr", ID: rapid.StringN(1, 9, -1).Draw(t, "id")},
 		Name: rapid.String().Draw(t, "name"), RemoteID: rapid.String().Draw(t, "remote id"), Before: values("before"), After: values("after"),
 		Cause: Cause{By: CauseSource, What: rapid.String().Draw(t, "what")}, Held: flag("held"), Round: rapid.IntRange(0, 3).Draw(t, "round"),
-		Temporary: rapid.String().Draw(t, "temporary"), Left: flag("left"), Mine: flag("mine"), Rename: flag("rename"), Doubt: moment("doubt"),
-		Doubted: flag("doubted"), Approved: flag("approved"), NextRun: flag("again"), Due: moment("due"), Tries: rapid.IntRange(0, 9).Draw(t, "tries"), Since: moment("since")}
+		Temporary: rapid.String().Draw(t, "temporary"), Left: flag("left"), Mine: flag("mine"), Rename: flag("rename"),
+		Doubt: Doubt{Sent: flag("doubted"), Created: flag("created"), Since: moment("doubt")}, Approved: flag("approved"), NextRun: flag("again"), Due: moment("due"), Tries: rapid.IntRange(0, 9).Draw(t, "tries"), Since: moment("since")}
 	ops := rapid.IntRange(0, 3).Draw(t, "ops")
 	for range ops {
 		op := resource.Op{Op: rapid.SampledFrom([]string{"add", "remove", "replace"}).Draw(t, "op"), Path: path.Draw(t, "path")}

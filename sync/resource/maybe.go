@@ -33,11 +33,11 @@ func Candidates(v any) []any {
 	return []any{v}
 }
 
-// Doubt gives the values in doubt once an edit is sent that leads to want, while
+// Maybe gives the values in doubt once an edit is sent that leads to want, while
 // earlier ones are: path to value, nil for no value. Of what was not in doubt before,
 // the value before may be there as well, as not even the order is known in which the
 // requests arrive.
-func Doubt(earlier map[string]any, edit Edit, want Resource) map[string]any {
+func Maybe(earlier map[string]any, edit Edit, want Resource) map[string]any {
 	values := make(map[string]any, len(edit.Before)+len(edit.After)+len(earlier))
 	for path := range edit.Before {
 		values[path] = nil

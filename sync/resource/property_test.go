@@ -246,7 +246,7 @@ func TestOpsAreRightAfterTwoCrashes(t *testing.T) {
 		states := []Resource{old}
 		for _, next := range []Resource{one, two} {
 			sent := Ops(old, Wanted{Resource: next, Managed: managed}, RFC7643(), maybe)
-			maybe, states = Doubt(maybe, sent, next), append(states, next)
+			maybe, states = Maybe(maybe, sent, next), append(states, next)
 		}
 		edit := Ops(old, Wanted{Resource: want, Managed: managed}, RFC7643(), maybe)
 		for i, holds := range states {

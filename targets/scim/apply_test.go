@@ -243,7 +243,7 @@ func TestNoTarget(t *testing.T) {
 		server := scimtest.NewFaulty(nil)
 		server.Forever(scimError(400, "NoTarget"))
 		change := scimtest.Change(plan.Update, "7", c.ops...)
-		change.Doubted = c.doubted
+		change.Doubt.Sent = c.doubted
 		r := apply(t, serve(t, server), change)
 		if r.Verdict != c.want || (r.Verdict == plan.Done && r.Ack.RemoteID != "7") {
 			t.Errorf("%v: %+v", c.ops, r)

@@ -191,7 +191,7 @@ func badRequest(change *plan.Change, e *Error) plan.Result {
 		if len(change.Ops) == 1 {
 			return plan.Result{Ack: plan.Ack{RemoteID: change.RemoteID}}
 		}
-		if change.Doubted {
+		if change.Doubt.Sent {
 			return plan.Result{Verdict: plan.Apart, Err: e}
 		}
 	}
