@@ -359,6 +359,15 @@ func TestTargetJobAndStats(t *testing.T) {
 	equal(t, gotTarget, target, err)
 	gotJob, err := s.Job("staff")
 	equal(t, gotJob, job, err)
+	for _, name := range []string{"ringcentral", "unknown"} {
+		learned, err := s.Learned(name)
+		equal(t, learned, []byte(nil), err)
+	}
+	must(t, s.PutLearned("ringcentral", []byte("no .search")))
+	learned, err := s.Learned("ringcentral")
+	equal(t, learned, []byte("no .search"), err)
+	gotTarget, err = s.Target("ringcentral")
+	equal(t, gotTarget, target, err)
 	must(t, s.PutSource("hr", ledger.SourceInfo{Live: 3}))
 	commit(t, s, staff, entry(user("hr", "a"), "1", ledger.Live))
 	st, err := s.Stats()
@@ -368,7 +377,7 @@ func TestTargetJobAndStats(t *testing.T) {
 	if st.Size < 16<<10 {
 		t.Errorf("size %d", st.Size)
 	}
-	for name, err := range map[string]error{"target": s.PutTarget("", target), "job": s.PutJob("", job),
+	for name, err := range map[string]error{"target": s.PutTarget("", target), "learned": s.PutLearned("", nil), "job": s.PutJob("", job),
 		"source": s.PutSource("", ledger.SourceInfo{}), "run": s.PutRun(ledger.Run{}),
 		"flow": s.PutProgress(ledger.Flow{}, ledger.Progress{}), "key": s.Begin(staff, []ledger.Intent{{}})} {
 		if err == nil {

@@ -16,6 +16,7 @@ var (
 	bucketIndex = []byte("index")
 	bucketRows  = []byte("rows")
 	keyInfo     = []byte("info")
+	keyLearned  = []byte("learned")
 )
 
 // indexLen is the length of a value in the index: ordinal u32, seq u64, absent u32,

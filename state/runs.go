@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -108,6 +109,29 @@ func (s *State) PutTarget(name string, info ledger.TargetInfo) error {
 			return err
 		}
 		return putJSON(a.info, keyInfo, storedTarget{info.Fingerprint, instant{info.NotBefore}})
+	})
+}
+
+// Learned gives what PutLearned stored; nil if nothing was.
+func (s *State) Learned(target string) (learned []byte, err error) {
+	err = s.view("read what was learned of target "+target, func(tx *bolt.Tx) error {
+		if a, ok := findAccounts(tx, target); ok {
+			learned = bytes.Clone(a.info.Get(keyLearned))
+		}
+		return nil
+	})
+	return learned, err
+}
+
+// PutLearned stores what a target's own code learned of its service. It means something
+// to that code only, and nothing is lost when it is: it is learned anew.
+func (s *State) PutLearned(target string, learned []byte) error {
+	return s.update("learned", func(tx *bolt.Tx) error {
+		a, err := claimAccounts(tx, target)
+		if err != nil {
+			return err
+		}
+		return a.info.Put(keyLearned, learned)
 	})
 }
 

@@ -96,32 +96,39 @@ func (l *listing) close()         { l.accounts.close() }
 // each gives each person the accounts that fit by the first match attribute that any
 // account fits by, as a lookup would.
 func (l *listing) each(_ context.Context, people *changes, fn func(*plan.Change, []plan.Found) error) error {
-	first := 0
-	if people == l.findLeft {
-		first = l.find.len()
-	}
 	return people.each(func(i int, c *plan.Change) error {
-		var found []plan.Found
-		best := len(l.flow.Match)
-		for _, h := range l.hits[first+i] {
-			best = min(best, h.rank)
-		}
-		for _, h := range l.hits[first+i] {
-			if h.rank != best {
-				continue
-			}
-			f, err := l.accounts.at(h.account)
-			if err != nil {
-				return err
-			}
-			copied := *f
-			copied.By = l.flow.Match[best]
-			if !same(found, copied.ID) {
-				found = append(found, copied)
-			}
+		found, err := l.of(people, i)
+		if err != nil {
+			return err
 		}
 		return fn(c, found)
 	})
+}
+
+// of gives the accounts that fit the i-th of people.
+func (l *listing) of(people *changes, i int) (found []plan.Found, err error) {
+	if people == l.findLeft {
+		i += l.find.len()
+	}
+	best := len(l.flow.Match)
+	for _, h := range l.hits[i] {
+		best = min(best, h.rank)
+	}
+	for _, h := range l.hits[i] {
+		if h.rank != best {
+			continue
+		}
+		f, err := l.accounts.at(h.account)
+		if err != nil {
+			return nil, err
+		}
+		copied := *f
+		copied.By = l.flow.Match[best]
+		if !same(found, copied.ID) {
+			found = append(found, copied)
+		}
+	}
+	return found, nil
 }
 
 func same(found []plan.Found, id string) bool {

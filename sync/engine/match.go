@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"scimsync/sync/diff"
 	"scimsync/sync/ledger"
@@ -73,6 +72,8 @@ type matching struct {
 	claims map[string]int  // by remote id: how many people it fits
 	wanted map[uint64]int  // by hash: how many new people want a login or an externalId
 	rivals map[uint64]bool // by hash of match attribute and value: see findRivals
+	// unlisted tells that the listing could not be proved complete.
+	unlisted bool
 }
 
 func severalFit(id string) error { return fmt.Errorf("account %s fits several people", id) }
@@ -94,7 +95,7 @@ func anchorHash(c *plan.Change) uint64 {
 // finder chooses the cheaper way.
 func (m *matching) finder(ctx context.Context) (finder, error) {
 	people := m.find.len() + m.findLeft.len()
-	if lookups := people * len(m.flow.Match); lookups > 4 {
+	if lookups := people * m.flow.Target.Lookups(); lookups > 4 {
 		_, requests, err := m.flow.Target.Count(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("count the accounts at %s: %w", m.flow.Flow.Target, err)
@@ -108,6 +109,7 @@ func (m *matching) finder(ctx context.Context) (finder, error) {
 				return l, nil
 			}
 			l.close()
+			m.unlisted = true
 			m.notes = append(m.notes, "the listing of all accounts could not be proved complete, so everybody was looked up one by one")
 		}
 	}
@@ -268,91 +270,5 @@ func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
 		return nil
 	}
 	m.dropped = append(m.dropped, ledger.Outcome{Key: c.Key, DropIntent: true, Look: &ledger.Look{Key: c.Key, Due: c.Due}})
-	return nil
-}
-
-// lookup finds accounts by a few requests for each person.
-type lookup struct {
-	*matching
-	failed int // people in a row who could not be looked up
-	worked bool
-	none   error // why nobody could be; nil: somebody was, or nobody was tried
-}
-
-// lookupsFailing is how many people in a row must fail for it not to be theirs.
-const lookupsFailing = 3
-
-// findable tells whether there is anything to find a person by.
-func (m *matching) findable(c *plan.Change) bool {
-	for _, by := range m.flow.Match {
-		if plan.MatchValue(by, c.Want.Resource) != "" {
-			return true
-		}
-	}
-	return false
-}
-
-func (l *lookup) unclaimed() int { return -1 }
-func (l *lookup) close()         {}
-
-// each looks up a page of people side by side, and decides in their order.
-func (l *lookup) each(ctx context.Context, people *changes, fn func(*plan.Change, []plan.Found) error) error {
-	var page []*plan.Change
-	err := people.each(func(_ int, c *plan.Change) error {
-		page = append(page, c)
-		if len(page) < 100 {
-			return nil
-		}
-		err := l.page(ctx, page, fn)
-		page = page[:0]
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if err := l.page(ctx, page, fn); err != nil {
-		return err
-	}
-	return l.none
-}
-
-func (l *lookup) page(ctx context.Context, page []*plan.Change, fn func(*plan.Change, []plan.Found) error) error {
-	found, errs := make([][]plan.Found, len(page)), make([]error, len(page))
-	var wait sync.WaitGroup
-	places := make(chan struct{}, l.flow.Lane.Pace().Concurrency)
-	for i, c := range page {
-		if !l.findable(c) {
-			continue
-		}
-		places <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-places }()
-			found[i], errs[i] = l.flow.Target.Find(ctx, page[i].Want.Resource)
-		})
-	}
-	wait.Wait()
-	for i, c := range page {
-		if err := l.one(ctx, c, found[i], errs[i], fn); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// one decides for a person who was looked up. One who could not be looked up waits;
-// several in a row mean that nobody can be.
-func (l *lookup) one(ctx context.Context, c *plan.Change, found []plan.Found, failure error, fn func(*plan.Change, []plan.Found) error) error {
-	if failure == nil {
-		l.failed, l.none, l.worked = 0, nil, true
-		return fn(c, found)
-	}
-	failure = fmt.Errorf("look for the account of %s at %s: %w", c.Key, l.flow.Flow.Target, failure)
-	if !l.worked {
-		l.none = failure
-	}
-	if l.failed++; l.failed >= lookupsFailing || ctx.Err() != nil {
-		return failure
-	}
-	l.park(c.Key, c.Name, ledger.ParkedFailed, failure)
 	return nil
 }

@@ -70,6 +70,9 @@ type Matcher interface {
 	List(ctx context.Context, emit func(plan.Found) error) (complete bool, err error)
 	// Count is the number of accounts, and of requests a complete listing takes.
 	Count(ctx context.Context) (accounts, requests int, err error)
+	// Lookups is how many requests it takes at most to look one person up; 0: the target
+	// cannot be asked for one.
+	Lookups() int
 	// Unasked names the match attributes by which the target refused, so far, to look
 	// somebody up: nobody was found by them, though somebody may be there.
 	Unasked() []string

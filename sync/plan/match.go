@@ -1,6 +1,14 @@
 package plan
 
-import "scimsync/sync/resource"
+import (
+	"errors"
+
+	"scimsync/sync/resource"
+)
+
+// ErrNoLookup is the error of a lookup for which the target could be asked nothing: it
+// says nothing of whether the account is there.
+var ErrNoLookup = errors.New("accounts cannot be looked up")
 
 // The attributes by which accounts are found (`match` in the config).
 const (

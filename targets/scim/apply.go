@@ -38,6 +38,9 @@ func (t *Target) Apply(ctx context.Context, change *plan.Change, id string) plan
 	} else {
 		r = t.refused(change, c, a)
 	}
+	if r.Verdict == plan.Taken {
+		t.taken(change.Want.Resource)
+	}
 	r.NotBefore = t.notBefore(a)
 	return r
 }
@@ -46,9 +49,9 @@ func (t *Target) Apply(ctx context.Context, change *plan.Change, id string) plan
 func (t *Target) spell(change *plan.Change) (call, error) {
 	if change.Action == plan.Create {
 		body, err := t.newUser(change)
-		return call{method: http.MethodPost, path: "/Users", body: body}, err
+		return call{method: http.MethodPost, path: t.profile.Paths.Users, body: body}, err
 	}
-	path, err := userPath(change.RemoteID)
+	path, err := t.userPath(change.RemoteID)
 	if err != nil {
 		return call{}, err
 	}
@@ -97,12 +100,12 @@ func encode(v any) ([]byte, error) {
 
 // userPath is where an account stands. An id that would lead somewhere else, the
 // collection for example, is refused: ids are the server's words, not ours.
-func userPath(id string) (string, error) {
+func (t *Target) userPath(id string) (string, error) {
 	switch {
 	case id == "":
 		return "", errors.New("the account's id is not known")
 	case id == "." || id == ".." || strings.EqualFold(id, "bulkId"):
 		return "", fmt.Errorf("%q cannot be the id of an account", id)
 	}
-	return "/Users/" + url.PathEscape(id), nil
+	return t.profile.Paths.Users + "/" + url.PathEscape(id), nil
 }

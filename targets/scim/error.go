@@ -23,6 +23,8 @@ type Error struct {
 	Status   int    // of the HTTP line; the body's own is not believed
 	ScimType string
 	Detail   string // at most 300 characters, without control characters
+
+	scim bool // the body is a SCIM error
 }
 
 // Error writes the error in one line: PATCH /Users/123: 400 invalidValue: ….
@@ -44,6 +46,9 @@ func (e *Error) Error() string {
 // is compares scimType as RFC 7644 leaves it to us: without case.
 func (e *Error) is(scimType string) bool { return strings.EqualFold(e.ScimType, scimType) }
 
+// errorURN is the schema of a SCIM error, folded; that of SCIM 1.1 ends in the same.
+const errorURN = ":error"
+
 // maxDetail is how much of a server's text goes into a message, in characters.
 const maxDetail = 300
 
@@ -60,6 +65,7 @@ func (t *Target) problem(c call, a *answer) *Error {
 		return e
 	}
 	var body struct {
+		Schemas          any
 		ScimType         any
 		Detail           any
 		ErrorDescription any `json:"error_description"`
@@ -82,6 +88,7 @@ func (t *Target) problem(c call, a *answer) *Error {
 	if s, ok := body.ScimType.(string); ok {
 		e.ScimType = Clean(s, a.hidden)
 	}
+	e.scim = strings.Contains(strings.ToLower(fmt.Sprint(body.Schemas)), errorURN)
 	return e
 }
 
@@ -115,10 +122,14 @@ func Clean(text string, hidden []string) string {
 	return text
 }
 
-// webPage tells an HTML answer, whatever it is labelled.
+// webPage tells an HTML answer, whatever it is labelled: some servers label JSON, or
+// nothing at all, as HTML.
 func webPage(a *answer) bool {
-	return strings.HasPrefix(strings.ToLower(a.header.Get("Content-Type")), "text/html") ||
-		bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(a.body, []byte("\ufeff")), " \t\r\n"), []byte("<"))
+	body := bytes.TrimLeft(bytes.TrimPrefix(a.body, []byte("\ufeff")), " \t\r\n")
+	if bytes.HasPrefix(body, []byte("<")) {
+		return true
+	}
+	return strings.HasPrefix(strings.ToLower(a.header.Get("Content-Type")), "text/html") && len(body) > 0 && !json.Valid(body)
 }
 
 // fate is what is known about a request that got no answer.

@@ -93,6 +93,7 @@ func TestLookups(t *testing.T) {
 // What counts as a hit is decided here, not by the server.
 func TestVerification(t *testing.T) {
 	want := wanted("externalId", "1", "userName", "Anna@Example.org", `emails[type eq "work"].value`, "anna@example.org")
+	everybody, another := listOf(4000, user("a", "7", "x"), user("b", "8", "y")), listOf(1, user("a", "7", "x"))
 	mail := `{"id":"m","emails":[{"value":"x"},{"value":"ANNA@example.org","type":"home"}]}`
 	for _, c := range []struct {
 		name    string
@@ -109,12 +110,18 @@ func TestVerification(t *testing.T) {
 		{"by mail as a list of texts", []scimtest.Reply{nobody, nobody, listOf(1, `{"id":"m","emails":["anna@example.org"]}`)}, "m", "email", ""},
 		{"nobody", []scimtest.Reply{nobody, nobody, nobody}, "", "", ""},
 		{"nobody, said briefly", []scimtest.Reply{{Status: 200, Body: `{"totalResults":0}`}, {Status: 200, Body: `{"Resources":[]}`}, {Status: 200, Body: `{"TOTALRESULTS":"0","resources":null}`}}, "", "", ""},
-		{"externalId in other case", []scimtest.Reply{listOf(1, `{"id":"a","externalId":"A"}`)}, "", "", "filter ignored"},
-		{"everybody", []scimtest.Reply{listOf(4000, user("a", "7", "x"), user("b", "8", "y"))}, "", "", "filter ignored"},
-		{"everybody by userName", []scimtest.Reply{nobody, listOf(4000, user("a", "7", "x"), user("b", "8", "y"))}, "", "", "filter ignored"},
-		{"some, but not shown", []scimtest.Reply{listOf(3)}, "", "", "filter ignored"},
-		{"without id", []scimtest.Reply{listOf(1, `{"externalId":"1"}`)}, "", "", "filter ignored"},
-		{"a name twice", []scimtest.Reply{listOf(1, `{"id":"a","externalId":"1","ExternalId":"2"}`)}, "", "", "filter ignored"},
+		{"externalId in other case", []scimtest.Reply{listOf(1, `{"id":"a","externalId":"A"}`), nobody, nobody}, "", "", ""},
+		{"everybody by externalId", []scimtest.Reply{everybody, nobody, nobody}, "", "", ""},
+		{"everybody by userName", []scimtest.Reply{nobody, everybody, nobody}, "", "", ""},
+		{"everybody but by mail", []scimtest.Reply{everybody, everybody, listOf(1, mail)}, "m", "email", ""},
+		{"everybody", []scimtest.Reply{everybody, everybody, everybody}, "", "", "filter ignored"},
+		{"another", []scimtest.Reply{another, listOf(1, user("a", "", "x")), listOf(1, `{"id":"a","emails":[{"value":"x"}]}`)}, "", "", ""},
+		{"one that does not show the value", []scimtest.Reply{listOf(1, `{"id":"a"}`), listOf(1, `{"id":"a"}`), listOf(1, `{"id":"a"}`)}, "", "", "filter ignored"},
+		{"some, but not shown", []scimtest.Reply{listOf(3), listOf(3), listOf(3)}, "", "", "filter ignored"},
+		{"without id", []scimtest.Reply{listOf(1, `{"externalId":"1"}`), nobody, nobody}, "", "", ""},
+		{"a name twice", []scimtest.Reply{listOf(1, `{"id":"a","externalId":"1","ExternalId":"2"}`), nobody, nobody}, "", "", ""},
+		{"an id that is a number", []scimtest.Reply{listOf(1, `{"id":17,"externalId":1,"userName":"x"}`)}, "17", "externalId", ""},
+		{"external_id", []scimtest.Reply{listOf(1, `{"id":"a","external_id":"1"}`)}, "a", "externalId", ""},
 		{"one user, no list", []scimtest.Reply{{Status: 200, Body: user("a", "1", "x")}}, "", "", "not a ListResponse"},
 		{"an empty object", []scimtest.Reply{{Status: 200, Body: `{}`}}, "", "", "not a ListResponse"},
 		{"no JSON", []scimtest.Reply{{Status: 200, Body: `hello`}}, "", "", "not a ListResponse"},
@@ -122,7 +129,7 @@ func TestVerification(t *testing.T) {
 		{"a web page", []scimtest.Reply{{Status: 200, Body: `<html>`}}, "", "", "web page"},
 		{"not found", []scimtest.Reply{scimError(404, "")}, "", "", "check the target's url"},
 		{"unauthorized", []scimtest.Reply{scimError(401, "")}, "", "", "credentials"},
-		{"forbidden", []scimtest.Reply{scimError(403, "sensitive")}, "", "", "may not read users"},
+		{"forbidden", []scimtest.Reply{scimError(403, "")}, "", "", "may not read users"},
 		{"redirect", []scimtest.Reply{{Status: 302, Header: map[string]string{"Location": "/login"}}}, "", "", "/login, which is not followed"},
 		{"no content", []scimtest.Reply{{Status: 204}}, "", "", "204"},
 	} {
@@ -132,6 +139,9 @@ func TestVerification(t *testing.T) {
 			found, err := serve(t, server).Find(t.Context(), want)
 			if c.err != "" {
 				says(t, err, "at hr-cloud", c.err)
+				if errors.Is(err, plan.ErrNoLookup) != (c.err == "filter ignored") {
+					t.Errorf("says whether others may be looked up: %v", err)
+				}
 				if strings.Contains(err.Error(), "anna") {
 					t.Errorf("the error holds personal data: %v", err)
 				}
@@ -199,9 +209,9 @@ func TestRefusedFilter(t *testing.T) {
 		}
 	}
 	_, err := target.Find(t.Context(), wanted("externalId", "3", "userName", "x"))
-	says(t, err, "filters by none of externalId, userName", "501")
+	says(t, err, "cannot be looked up by any of externalId, userName", "501")
 	_, err = target.Find(t.Context(), wanted("externalId", "4", "userName", "x"))
-	says(t, err, "nothing to ask for")
+	says(t, err, "no value, or no filter of the target, for any of")
 	var asked []string
 	for _, r := range server.Requests() {
 		asked = append(asked, r.Query[len("filter="):len("filter=")+1])
@@ -214,7 +224,7 @@ func TestRefusedFilter(t *testing.T) {
 func TestNothingToAskFor(t *testing.T) {
 	server := scimtest.NewFaulty(nil)
 	_, err := serve(t, server, func(o *scim.Options) { o.Match = []string{"email"} }).Find(t.Context(), wanted("userName", "x"))
-	says(t, err, "nothing to ask for")
+	says(t, err, "no value, or no filter of the target, for any of")
 	if n := len(server.Requests()); n != 0 {
 		t.Errorf("%d requests", n)
 	}
@@ -351,5 +361,40 @@ func TestPing(t *testing.T) {
 		if len(got) < len(c.replies) || got[0].Query != "startIndex=1&count=1" || got[0].Method != http.MethodGet {
 			t.Errorf("%+v", got)
 		}
+	}
+}
+
+// Once a create was refused, its account is looked for by externalId, too; did that find
+// it, so are all others.
+func TestTakenAccountIsFoundByAnchor(t *testing.T) {
+	server := scimtest.NewFaulty(nil)
+	target := serve(t, server, func(o *scim.Options) { o.Match = []string{"userName"} })
+	find := func(anchor string, ids int) {
+		t.Helper()
+		if found, err := target.Find(t.Context(), wanted("externalId", anchor, "userName", "x")); err != nil || len(found) != ids {
+			t.Errorf("%s: found %v, error %v", anchor, found, err)
+		}
+	}
+	taken := scimtest.Create(resource.Wanted{Resource: wanted("externalId", "1", "userName", "x")})
+	server.Script(nobody, scimError(409, "uniqueness"), nobody, nobody, nobody, listOf(1, `{"id":"a","externalId":"1","active":false}`), nobody, nobody)
+	find("1", 0)
+	if r := apply(t, target, taken); r.Verdict != plan.Taken {
+		t.Errorf("%+v", r)
+	}
+	find("1", 0)
+	find("1", 1)
+	find("2", 0)
+	var asked []string
+	for _, r := range server.Requests() {
+		asked = append(asked, strings.TrimPrefix(r.Query, "filter=")+" ")
+	}
+	want := []string{"userName", "", "userName", "externalId", "userName", "externalId", "userName", "externalId"}
+	for i, by := range want {
+		if len(asked) != len(want) || !strings.HasPrefix(asked[i], by) {
+			t.Fatalf("asked %q, want %q", asked, want)
+		}
+	}
+	if target.Lookups() != 2 {
+		t.Errorf("a lookup takes %d requests", target.Lookups())
 	}
 }

@@ -23,6 +23,7 @@ type book struct {
 	total    func(from, given int) any                // nil: the truth
 	past     func(from, count int) (first, given int) // what comes behind the end; nil: nothing
 	item     func(i int) string                       // nil: account i
+	whole    bool                                     // everybody comes at once
 	queries  []string
 }
 
@@ -33,6 +34,9 @@ func (b *book) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	count, _ := strconv.Atoi(query.Get("count"))
 	if b.pageSize > 0 {
 		count = min(count, b.pageSize)
+	}
+	if b.whole {
+		from, count = 1, b.n
 	}
 	first, given := from, max(min(count, b.n-from+1), 0)
 	if from > b.n && b.past != nil {

@@ -11,7 +11,7 @@ import (
 // absence is fine: many targets have none, or none for us. It tries each once, and
 // once more with another token.
 func (t *Target) Ping(ctx context.Context) error {
-	a, err := t.tryOnce(ctx, call{method: http.MethodGet, path: "/Users", query: "startIndex=1&count=1", limit: limitPage})
+	a, err := t.tryOnce(ctx, call{method: http.MethodGet, path: t.profile.Paths.Users, query: "startIndex=1&count=1", limit: limitPage})
 	if err != nil {
 		return fmt.Errorf("reach target %s at %s: %w", t.name, t.base, err)
 	}

@@ -12,10 +12,9 @@ import (
 // maxTries is how often one read is sent.
 const maxTries = 5
 
-// read sends a GET until it has an answer other than a passing trouble. Reads are
-// safe to repeat (RFC 9110 section 9.2.1); every try passes the gate.
+// read sends a request that changes nothing until it has an answer other than a passing
+// trouble. Reads are safe to repeat (RFC 9110 section 9.2.1); every try passes the gate.
 func (t *Target) read(ctx context.Context, c call) (*answer, error) {
-	c.method = http.MethodGet
 	for try := 1; ; try++ {
 		a, notBefore, err := t.tryRead(ctx, c)
 		if err == nil || !passing(err) || try == maxTries || ctx.Err() != nil {

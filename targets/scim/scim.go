@@ -5,6 +5,7 @@
 package scim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,10 +36,12 @@ type Options struct {
 	Concurrency int
 	// Match lists what accounts are found by, in order: externalId, userName, email.
 	Match     []string
-	UserAgent string // "scimsync/<version>"
+	UserAgent string // "scimsync/<version>", unless the profile has another
 	// Handler answers the requests inside this process: no socket is opened.
 	Handler http.Handler
-	Now     func() time.Time
+	// Memory is what was learned of the service before; nil: nothing, and nothing is kept.
+	Memory *Memory
+	Now    func() time.Time
 	// Gate is asked before each request of Find, List, Count and Ping; done is called
 	// when the answer is there, with the moment before which the target asked not to
 	// be called again, or the zero time. nil: nothing is asked. Apply never asks it:
@@ -68,9 +71,11 @@ type Target struct {
 	transport http.RoundTripper
 	shape     resource.Shape
 
+	memory *Memory
+
 	mu        sync.Mutex
-	plainJSON bool            // the target refuses application/scim+json
-	unasked   map[string]bool // match attributes whose filter the target refused; true: it always will
+	refusedBy []string        // match attributes by which a lookup was refused
+	takenFor  map[string]bool // by externalId: a create was refused because the account exists
 	pageSize  int             // how many accounts are asked for at a time
 	first     *page           // the page Count read, for the List that follows
 	firstAt   time.Time
@@ -105,8 +110,8 @@ func New(o Options) (*Target, error) {
 	}
 	t := &Target{
 		name: o.Name, base: strings.TrimRight(base.String(), "/"), origin: origin(base), auth: o.Auth, profile: o.Profile,
-		match: o.Match, userAgent: o.UserAgent, timeout: o.Timeout, now: o.Now, gate: o.Gate,
-		transport: transport, shape: resource.RFC7643(), unasked: map[string]bool{}, pageSize: maxPage,
+		match: o.Match, timeout: o.Timeout, now: o.Now, gate: o.Gate,
+		transport: transport, shape: resource.RFC7643(), memory: o.Memory, takenFor: map[string]bool{}, pageSize: maxPage,
 	}
 	if t.timeout <= 0 {
 		t.timeout = o.Profile.Timeout
@@ -114,13 +119,26 @@ func New(o Options) (*Target, error) {
 	if t.now == nil {
 		t.now = time.Now
 	}
-	if t.userAgent == "" {
-		t.userAgent = "scimsync"
+	t.userAgent = cmp.Or(o.Profile.UserAgent, o.UserAgent, "scimsync")
+	if t.memory == nil {
+		t.memory = NewMemory(nil, nil, nil)
+	}
+	t.memory.about(t.base)
+	if n := t.profile.List.PageSize; n > 0 {
+		t.pageSize = n
 	}
 	if len(t.match) == 0 {
 		t.match = []string{plan.MatchExternalID, plan.MatchUserName, plan.MatchEmail}
 	}
 	return t, nil
+}
+
+// knows tells whether something was learned of the service and still counts.
+func (t *Target) knows(what fact) bool { return t.memory.knows(what, t.now()) }
+
+// learn remembers something of the service and says it, in a sentence about it.
+func (t *Target) learn(what fact, sentence string) bool {
+	return t.memory.learn(what, t.now(), sentence)
 }
 
 // Shape tells what the target can hold: the user schema of RFC 7643 with the

@@ -121,7 +121,10 @@ func (t *Target) request(ctx context.Context, c call, address string) (*http.Req
 	}
 	// Without GetBody nothing below this line can send a body twice (HTP-10).
 	req.GetBody = nil
-	req.Header.Set("Accept", "application/scim+json, application/json;q=0.9")
+	for name, value := range t.profile.Headers {
+		req.Header.Set(name, value)
+	}
+	req.Header.Set("Accept", t.profile.Accept)
 	req.Header.Set("User-Agent", t.userAgent)
 	if c.id != "" {
 		req.Header.Set("X-Request-Id", c.id)
@@ -137,22 +140,15 @@ func (t *Target) request(ctx context.Context, c call, address string) (*http.Req
 }
 
 func (t *Target) mediaType() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.plainJSON {
+	if t.knows(plainJSON) {
 		return "application/json"
 	}
-	return "application/scim+json"
+	return t.profile.ContentType
 }
 
-// fallBack switches to application/json for the life of the process; false: that
-// was done before.
+// fallBack switches to application/json; false: that was done before.
 func (t *Target) fallBack() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	was := t.plainJSON
-	t.plainJSON = true
-	return !was
+	return t.learn(plainJSON, "application/scim+json is refused, so requests are labelled application/json")
 }
 
 // notBefore is when the target wants to be called again; zero if it did not say.

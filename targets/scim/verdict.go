@@ -91,7 +91,7 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 	if ack.RemoteID, _ = body.ID.(string); ack.RemoteID == "" {
 		ack.RemoteID = t.locationID(a)
 	}
-	if _, err := userPath(ack.RemoteID); err != nil {
+	if _, err := t.userPath(ack.RemoteID); err != nil {
 		if a.cut != nil {
 			return doubt(a.cut.Error())
 		}
@@ -102,7 +102,7 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 
 // locationID is the id of a Location inside the target, ending in /Users/ID.
 func (t *Target) locationID(a *answer) string {
-	to, ok := t.inside(t.base+"/Users", a.header.Get("Location"))
+	to, ok := t.inside(t.base+t.profile.Paths.Users, a.header.Get("Location"))
 	if !ok {
 		return ""
 	}
@@ -111,7 +111,7 @@ func (t *Target) locationID(a *answer) string {
 		return ""
 	}
 	head, last, _ := cutLast(strings.TrimRight(u.EscapedPath(), "/"), "/")
-	if !strings.HasSuffix(head, "/Users") {
+	if !strings.HasSuffix(head, t.profile.Paths.Users) {
 		return ""
 	}
 	id, err := url.PathUnescape(last)

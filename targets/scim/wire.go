@@ -21,7 +21,8 @@ func requestID() string { return rand.Text() }
 
 // page is one ListResponse (RFC 7644 section 3.4.2).
 type page struct {
-	total     int // -1: not given
+	total     int    // -1: not given
+	next      string // cursor of the page behind it (RFC 9865 section 2.1)
 	resources []json.RawMessage
 }
 
@@ -30,6 +31,7 @@ func parsePage(body []byte) (*page, error) {
 	var list struct {
 		Schemas      []string
 		TotalResults any
+		NextCursor   any
 		Resources    *[]json.RawMessage
 	}
 	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
@@ -48,6 +50,7 @@ func parsePage(body []byte) (*page, error) {
 	if n, err := strconv.Atoi(strings.TrimSpace(fmt.Sprint(list.TotalResults))); err == nil && n >= 0 {
 		p.total = n
 	}
+	p.next, _ = list.NextCursor.(string)
 	if list.Resources != nil {
 		p.resources = *list.Resources
 	}
@@ -67,18 +70,29 @@ func (t *Target) parseUser(raw json.RawMessage) (plan.Found, error) {
 	if err != nil {
 		return plan.Found{}, err
 	}
-	found := plan.Found{Body: body}
-	found.ID, _ = body["id"].(string)
+	found := plan.Found{Body: body, ID: text(body["id"]), UserName: text(body["userName"]), ExternalID: text(body["externalId"])}
 	if found.ID == "" {
 		return plan.Found{}, errors.New("read an account: it has no id")
 	}
-	found.UserName, _ = body["userName"].(string)
-	found.ExternalID, _ = body["externalId"].(string)
+	if _, known := body["externalId"]; !known { // Figma
+		found.ExternalID = text(body["external_id"])
+	}
 	if meta, ok := body["meta"].(map[string]any); ok {
 		found.Version, _ = meta["version"].(string)
 	}
 	found.Active = truth(body["active"])
 	return found, nil
+}
+
+// text reads a text, which some servers send as a number.
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
 }
 
 // truth reads `active`, which some servers send as a string.

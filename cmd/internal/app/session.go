@@ -56,6 +56,7 @@ type target struct {
 	lane     *apply.Lane
 	identity map[string]string
 	protect  protected
+	memory   *scim.Memory
 }
 
 // load reads the config and prints its warnings; all its problems are the error.
@@ -212,6 +213,9 @@ func (s *session) target(name string) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.memory, err = s.memoryOf(name); err != nil {
+		return nil, err
+	}
 	t.lane = apply.NewLane(paceOf(cfg), info.NotBefore, func(notBefore time.Time) { s.remember(name, notBefore) })
 	if t.protect, err = newProtected(cfg.Protect); err != nil {
 		return nil, fmt.Errorf("target %s: %w", name, err)
@@ -235,11 +239,22 @@ func (s *session) target(name string) (*target, error) {
 	return t, nil
 }
 
+// memoryOf gives what was learned of a target's service, and keeps what will be.
+func (s *session) memoryOf(name string) (*scim.Memory, error) {
+	learned, err := s.store.Learned(name)
+	if err != nil {
+		return nil, err
+	}
+	save := func(learned []byte) error { return s.store.PutLearned(name, learned) }
+	say := func(what string) { s.log.Warn(what, zap.String("target", name)) }
+	return scim.NewMemory(learned, save, say), nil
+}
+
 // client makes the way a flow speaks to a target: all flows share its lane.
 func (s *session) client(t *target, match []string) (*scim.Target, error) {
 	cfg := t.cfg
 	options := scim.Options{Name: cfg.Name, URL: cfg.URL, TLS: scim.TLS(cfg.TLS), Timeout: cfg.Timeout, Concurrency: t.lane.Pace().Concurrency,
-		Match: match, UserAgent: userAgent(), Gate: gate(t.lane), Handler: t.handler, Auth: t.auth}
+		Match: match, UserAgent: userAgent(), Gate: gate(t.lane), Handler: t.handler, Auth: t.auth, Memory: t.memory}
 	client, err := scim.New(options)
 	if err != nil {
 		return nil, err
