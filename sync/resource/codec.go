@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"unicode/utf8"
@@ -26,6 +27,16 @@ func New(values map[string]any) Resource {
 	}
 	sort.Slice(r.Attrs, func(i, j int) bool { return r.Attrs[i].Path < r.Attrs[j].Path })
 	return r
+}
+
+// With gives the resource with other values at some paths; nil takes one away.
+func (r Resource) With(values map[string]any) Resource {
+	all := make(map[string]any, len(r.Attrs)+len(values))
+	for _, a := range r.Attrs {
+		all[a.Path] = a.Value
+	}
+	maps.Copy(all, values)
+	return New(all)
 }
 
 // Initial is what a new account gets: the managed values and the Once ones.

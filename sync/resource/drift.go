@@ -1,0 +1,177 @@
+package resource
+
+import "slices"
+
+// Drift compares an account with what was pushed to it and gives what differs: path to
+// the value there, nil for none. It compares by the schema's rules (RFC 7643 sections
+// 2.2 to 2.5), and at the paths of pushed only:
+//
+//	singular            the value there
+//	element of a type   of the elements that the filter selects, the one that holds most
+//	                    of what was pushed; if there is none, one without a type
+//	list                of what was pushed the elements that are there; one of another
+//	                    value counts as ours, changed, if it is the only one of its type
+//	                    that can be meant; of a list that is ours as a whole all elements
+//
+// So the order of elements, and what others put beside ours, is no difference.
+func Drift(body map[string]any, pushed Resource, shape Shape) map[string]any {
+	d := drift{body: body, pushed: pushed, shape: shape, elements: map[string]Element{}}
+	found := map[string]any{}
+	for _, a := range pushed.Attrs {
+		if have := d.there(a); !SameValue(have, a.Value) {
+			found[a.Path] = have
+		}
+	}
+	return found
+}
+
+// drift is one comparison.
+type drift struct {
+	body     map[string]any
+	pushed   Resource
+	shape    Shape
+	elements map[string]Element // by head: the element that stands for ours
+}
+
+// there gives the value at a path: the pushed one, if the two are the same.
+func (d *drift) there(a Attr) any {
+	at := Split(a.Path)
+	attr, leaf := d.shape.Lookup(at)
+	if list, isList := a.Value.([]Element); isList {
+		have, _ := readPath(d.body, at, d.shape).([]Element)
+		return attr.thereOf(have, list, d.shape.Own[at.Attribute()])
+	}
+	var have any
+	if len(at.Filter) > 0 {
+		have = d.element(at, &attr)[at.Sub]
+	} else {
+		have = readPath(d.body, at, d.shape)
+	}
+	if at.Sub == "primary" && noFalse(have) == noFalse(a.Value) || leaf.same(have, a.Value) {
+		return a.Value
+	}
+	return have
+}
+
+// element gives the element that stands for the one that was pushed.
+func (d *drift) element(at Path, attr *Definition) Element {
+	if e, chosen := d.elements[at.Head()]; chosen {
+		return e
+	}
+	holder := d.body
+	if at.URN != "" {
+		holder, _ = get(d.body, at.URN).(map[string]any)
+	}
+	var fitting, untyped []Element
+	for _, e := range items(get(holder, at.Attr), attr) {
+		switch {
+		case attr.selects(at.Filter, e):
+			fitting = append(fitting, e)
+		case !slices.ContainsFunc(at.Filter, func(eq Eq) bool { return e[eq.Attr] != nil }):
+			untyped = append(untyped, e)
+		}
+	}
+	e, most := Element(nil), -1
+	for _, candidate := range fitting {
+		if n := d.agreement(at, attr, candidate); n > most {
+			e, most = candidate, n
+		}
+	}
+	for _, candidate := range untyped { // a service may show no types (RFC 7643 section 2.4 requires none)
+		if n := d.agreement(at, attr, candidate); e == nil && (n > 0 || len(untyped) == 1) {
+			e = candidate
+		}
+	}
+	d.elements[at.Head()] = e
+	return e
+}
+
+// agreement counts what an element holds of what was pushed; its value counts most.
+func (d *drift) agreement(at Path, attr *Definition, e Element) int {
+	n := 0
+	for _, a := range d.pushed.Attrs {
+		other := Split(a.Path)
+		if other.Head() != at.Head() || !attr.sub(other.Sub).same(e[other.Sub], a.Value) {
+			continue
+		}
+		if n++; other.Sub == "value" {
+			n += len(attr.Subs)
+		}
+	}
+	return n
+}
+
+// selects tells whether a filter selects an element; absent is false (RFC 7643 section 2.4).
+func (d *Definition) selects(filter []Eq, e Element) bool {
+	for _, eq := range filter {
+		if !d.sub(eq.Attr).same(e[eq.Attr], eq.Value) && (e[eq.Attr] != nil || eq.Value != false) {
+			return false
+		}
+	}
+	return true
+}
+
+// thereOf gives, of what a list holds, what concerns the pushed elements.
+func (d *Definition) thereOf(have, pushed []Element, whole bool) any {
+	found, ids := d.byIdentity(have, pushed)
+	var list, missing, others []Element
+	for _, id := range ids {
+		h, has := found[0][id]
+		e, ours := found[1][id]
+		switch {
+		case has && ours:
+			list = append(list, d.common(h, e))
+		case ours:
+			missing = append(missing, e)
+		default:
+			others = append(others, h)
+		}
+	}
+	for _, e := range missing {
+		if h, is := d.changed(e, missing, others); is && !whole {
+			list = append(list, d.common(h, e))
+		}
+	}
+	if whole {
+		list = append(list, others...)
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return Sorted(list)
+}
+
+// changed finds the element that stands in the place of one that is missing: the only
+// one of its type, in place of the only one.
+func (d *Definition) changed(e Element, missing, others []Element) (Element, bool) {
+	typ, typed := e["type"]
+	if !typed {
+		return nil, false
+	}
+	ofType := func(list []Element) (all []Element) {
+		for _, e := range list {
+			if d.sub("type").same(e["type"], typ) {
+				all = append(all, e)
+			}
+		}
+		return all
+	}
+	there := ofType(others)
+	if len(there) != 1 || len(ofType(missing)) != 1 {
+		return nil, false
+	}
+	return there[0], true
+}
+
+// common gives what an element holds of the parts that were pushed.
+func (d *Definition) common(have, pushed Element) Element {
+	e := Element{}
+	for name, v := range pushed {
+		h := have[name]
+		if name == "primary" && noFalse(h) == noFalse(v) || d.sub(name).same(h, v) {
+			h = v
+		}
+		set(e, name, h)
+	}
+	return e
+}
