@@ -88,14 +88,7 @@ func (a *attempt) park(kind string, why error) {
 // parked is the outcome of a change that failed.
 func (w *walk) parked(change *plan.Change, kind string, why error) pending {
 	now := time.Now()
-	parked := &ledger.Parked{Kind: kind, Error: why.Error(), Digest: change.Digest(), Tries: change.Tries + 1, Since: change.Since}
-	if parked.Since.IsZero() {
-		parked.Since = now
-	}
-	parked.At = now.Add(Backoff(change.Tries))
-	if kind == ledger.ParkedFailed {
-		parked.At = now.Add(Recovery(now.Sub(parked.Since)))
-	}
+	parked := ledger.Parked{Kind: kind, Error: why.Error(), Digest: change.Digest()}.After(change.Parked, now)
 	look := ledger.Look{Key: change.Key, Due: change.Due, Parked: parked}
 	stored := func() {
 		w.mu.Lock()
@@ -108,20 +101,6 @@ func (w *walk) parked(change *plan.Change, kind string, why error) pending {
 		w.end()
 	}
 	return pending{ledger.Outcome{Key: change.Key, Look: &look, DropIntent: true}, stored, nil}
-}
-
-// Backoff is how long a change that was refused waits after so many tries before
-// this one: 15 minutes, doubling up to a day.
-func Backoff(tries int) time.Duration {
-	return min(15*time.Minute<<min(tries, 10), 24*time.Hour)
-}
-
-// Recovery is how long a change waits that has failed for so long because the target
-// was sick: half that time again, up to an hour. So it comes with the next run at
-// first, and soon after an outage, without anybody's help; while somebody whose change
-// makes the target fail each time is tried less and less.
-func Recovery(failing time.Duration) time.Duration {
-	return min(failing/2, time.Hour)
 }
 
 // taken decides after a create was refused because the account, or its login, exists.

@@ -30,7 +30,7 @@ func sampleChange(i int) *plan.Change {
 		Want: resource.Wanted{Resource: resource.New(map[string]any{"userName": fmt.Sprintf("u%d", i), "active": true,
 			"emails": []resource.Element{{"type": "work", "value": "a@example.org", "primary": true}}}), Managed: []string{"emails", "userName"},
 			Once: []resource.Once{{Attr: resource.Attr{Path: "locale", Value: "de-CH"}, When: resource.OnlyCreate}}},
-		Due: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Tries: i, Since: time.Date(2029, 1, 2, 3, 4, 5, 0, time.UTC)}
+		Due: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Parked: &ledger.Parked{Kind: ledger.ParkedRefused, Tries: i, Since: time.Date(2029, 1, 2, 3, 4, 5, 0, time.UTC)}}
 }
 
 // A list holds what was put into it, in order, in memory and far beyond, and leaves no
@@ -152,15 +152,6 @@ func TestMarks(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestConflictWait(t *testing.T) {
-	t.Parallel()
-	for tries, want := range map[int]time.Duration{0: time.Hour, 1: 2 * time.Hour, 4: 16 * time.Hour, 5: 24 * time.Hour, 8: 24 * time.Hour, 1000: 24 * time.Hour} {
-		if got := conflictWait(tries); got != want {
-			t.Errorf("after %d tries: %s, want %s", tries, got, want)
-		}
-	}
 }
 
 // The first phase that may be sent decides whether a run takes over another.

@@ -81,7 +81,8 @@ func (w *work) possibleRenames() ([]diff.Rename, map[record.Key]*plan.Change, er
 				continue
 			}
 			again = true
-			w.conflictOf(byKey[r.Key], why)
+			c := byKey[r.Key]
+			w.park(c.Key, c.Name, ledger.Parked{Kind: ledger.ParkedLogin, Error: why.Error(), Digest: c.Digest()})
 		}
 		renames = left
 	}
@@ -151,12 +152,6 @@ func (w *work) loginFree(c *plan.Change, vacant bool) (error, error) {
 func (w *work) gaveUp(owner record.Key, login string) bool {
 	login = resource.Fold(login)
 	return w.logins.freed[login] == owner && w.logins.taken[login] != owner
-}
-
-// conflictOf parks a rename whose login somebody keeps. It is looked at in every run:
-// that takes no request, and the login may have become free.
-func (w *work) conflictOf(c *plan.Change, why error) {
-	w.parkAs(c.Key, c.Name, &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Digest: c.Digest(), At: w.at, Since: w.at})
 }
 
 func text(v any) string {

@@ -51,7 +51,7 @@ func (w *work) match(ctx context.Context) error {
 	}
 	return m.adopts.each(func(_ int, a *adoption) error {
 		if m.claims[a.adopt.RemoteID] > 1 {
-			m.conflict(a.adopt.Key, a.adopt.Name, a.create, severalFit(a.adopt.RemoteID))
+			m.park(a.adopt.Key, a.adopt.Name, ledger.Parked{Kind: ledger.ParkedConflict, Error: severalFit(a.adopt.RemoteID).Error(), Digest: a.create})
 			return nil
 		}
 		return w.book.add(a.adopt)
@@ -213,7 +213,7 @@ func (m *matching) vacant(found []plan.Found) bool {
 
 // conflictFor lets a newcomer wait because of somebody else's account.
 func (m *matching) conflictFor(create *plan.Change, why error) error {
-	m.conflict(create.Key, create.Name, create.Digest(), why)
+	m.park(create.Key, create.Name, ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Digest: create.Digest()})
 	return nil
 }
 

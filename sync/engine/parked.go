@@ -44,38 +44,15 @@ func (w *work) untouched() bool {
 	return w.base.Contact == ledger.ContactNone && !w.flow.Guard.FirstRunGoes
 }
 
-// park lets a person wait who cannot be planned, and keeps everything of theirs.
-func (w *work) park(key record.Key, name, kind string, why error) {
-	parked := &ledger.Parked{Kind: kind, Error: why.Error(), At: w.at, Since: w.at}
-	w.parkAs(key, name, parked)
-}
-
-// conflict lets a person wait whose account is in somebody else's way. It is looked
-// at again when the source changes, or after a while.
-func (w *work) conflict(key record.Key, name, digest string, why error) {
-	parked := &ledger.Parked{Kind: ledger.ParkedConflict, Error: why.Error(), Digest: digest, At: w.at.Add(conflictWait(0)), Since: w.at}
-	if look := w.looks[key]; look != nil && look.Parked != nil {
-		parked.Tries, parked.At = look.Parked.Tries, look.Parked.At
-		if !look.Parked.At.After(w.at) { // its turn had come
-			parked.Tries++
-			parked.At = w.at.Add(conflictWait(parked.Tries))
-		}
+// park lets a person wait, and keeps everything of theirs.
+func (w *work) park(key record.Key, name string, why ledger.Parked) {
+	var earlier *ledger.Parked
+	if look := w.looks[key]; look != nil {
+		earlier = look.Parked
 	}
-	w.parkAs(key, name, parked)
-}
-
-// conflictWait is how long a conflict waits for its next look: an hour, doubling up
-// to a day.
-func conflictWait(tries int) time.Duration { return min(time.Hour<<min(tries, 8), 24*time.Hour) }
-
-func (w *work) parkAs(key record.Key, name string, parked *ledger.Parked) {
-	fresh := true
-	if look := w.looks[key]; look != nil && look.Parked != nil {
-		parked.Since = look.Parked.Since
-		fresh = look.Parked.Error != parked.Error || look.Parked.Kind != parked.Kind
-	}
+	parked := why.After(earlier, w.at)
 	w.looksToStore = append(w.looksToStore, ledger.Look{Key: key, Parked: parked})
-	w.report(key, name, parked, fresh)
+	w.report(key, name, parked, earlier == nil || earlier.Error != parked.Error || earlier.Kind != parked.Kind)
 }
 
 func (w *work) stillParked(key record.Key, name string, parked *ledger.Parked) {
@@ -87,7 +64,7 @@ func (w *work) report(key record.Key, name string, parked *ledger.Parked, fresh 
 	if parked.At.After(w.at) {
 		p.Retry = parked.At.UTC().Format(time.RFC3339)
 	}
-	if parked.Kind == ledger.ParkedConflict {
+	if parked.Conflicts() {
 		w.conflicts = append(w.conflicts, p)
 		return
 	}

@@ -13,7 +13,7 @@ import (
 // person decides for one person.
 func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 	if entry != nil && entry.Job != w.flow.Flow.Job {
-		w.conflict(row.Key, "", "", fmt.Errorf("the account belongs to job %s", entry.Job))
+		w.park(row.Key, "", ledger.Parked{Kind: ledger.ParkedConflict, Error: "the account belongs to job " + entry.Job})
 		return nil
 	}
 	in := &diff.Input{Key: row.Key, Name: name(row, entry), Entry: entry, Intent: w.intents[row.Key],
@@ -25,7 +25,7 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 		leaves := result.In == record.True && result.Active == record.False &&
 			(in.Intent != nil || entry != nil && entry.Standing == ledger.Live)
 		if result.Err != nil && !leaves {
-			w.park(row.Key, in.Name, ledger.ParkedMapping, result.Err)
+			w.park(row.Key, in.Name, ledger.Parked{Kind: ledger.ParkedMapping, Error: result.Err.Error()})
 			return nil
 		}
 		in.Present, in.Active, in.Want, due = result.In == record.True, result.Active, result.Want, result.Due
@@ -50,7 +50,7 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 	case diff.FindLeft:
 		return w.searchLeft(change, due)
 	case diff.Wait:
-		w.park(row.Key, in.Name, ledger.ParkedMapping, fmt.Errorf("whether the account is to be active is not known, and there is none yet"))
+		w.park(row.Key, in.Name, ledger.Parked{Kind: ledger.ParkedMapping, Error: "whether the account is to be active is not known, and there is none yet"})
 	case diff.Nothing, diff.Keep:
 		if w.how.Only != nil {
 			w.notes = append(w.notes, fmt.Sprintf("%s: %s, so there is nothing to do", row.Key.ID, because(in)))
@@ -125,8 +125,8 @@ func (w *work) add(change *plan.Change, due time.Time) error {
 
 func (w *work) finish(change *plan.Change, due time.Time) {
 	change.Due = due
-	if look := w.looks[change.Key]; look != nil && look.Parked != nil {
-		change.Tries, change.Since = look.Parked.Tries, look.Parked.Since
+	if look := w.looks[change.Key]; look != nil {
+		change.Parked = look.Parked
 	}
 }
 

@@ -92,40 +92,6 @@ type Intent struct {
 	Maybe map[string]any
 }
 
-// Look marks a key to be looked at again although its row did not change.
-type Look struct {
-	Key     record.Key
-	NextRun bool      // in the next run, whatever happens
-	Due     time.Time // time alone will change the result then; zero: never
-	Parked  *Parked   // why the last try failed
-}
-
-// Empty tells that nothing asks for the key any more.
-func (l *Look) Empty() bool { return !l.NextRun && l.Due.IsZero() && l.Parked == nil }
-
-// Wants tells whether the key is to be looked at in a run at that time.
-func (l *Look) Wants(at time.Time) bool {
-	return l.NextRun || (!l.Due.IsZero() && !l.Due.After(at)) || (l.Parked != nil && !l.Parked.At.After(at))
-}
-
-// Why a change is parked.
-const (
-	ParkedMapping  = "mapping"  // the person cannot be mapped
-	ParkedConflict = "conflict" // another account stands in the way
-	ParkedRefused  = "refused"  // the target refused the change
-	ParkedFailed   = "failed"   // the target could not be reached or was sick
-)
-
-// Parked is a change that waits for its next try.
-type Parked struct {
-	Kind   string
-	Error  string
-	Digest string // of the change that failed; another change is tried at once
-	Tries  int
-	At     time.Time // the next try
-	Since  time.Time
-}
-
 // Contact tells how far a job has come with a target.
 type Contact uint8
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"scimsync/sync/ledger"
 	"scimsync/sync/record"
 	"scimsync/sync/resource"
 )
@@ -102,9 +103,8 @@ type Change struct {
 	NextRun bool
 	// Due is when time alone will change the result again; zero: never.
 	Due time.Time
-	// Tries and Since tell how often, and since when, this change failed before.
-	Tries int
-	Since time.Time
+	// Parked is why the person waited before; nil: they did not.
+	Parked *ledger.Parked
 
 	digest string // see Digest
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"scimsync/sync/ledger"
 	"scimsync/sync/pack"
 	"scimsync/sync/record"
 	"scimsync/sync/resource"
@@ -25,10 +26,9 @@ func (c *Change) Encode() ([]byte, error) {
 	b = c.Want.AppendPacked(b)
 	b = resource.AppendValues(b, c.Doubt.Maybe)
 	b = pack.Flags(b, c.Held, c.Left, c.Mine, c.Rename, c.Doubt.Sent, c.Doubt.Created, c.Approved, c.NextRun)
-	b = pack.Int(pack.Int(b, int64(c.Round)), int64(c.Tries))
-	b = pack.Time(b, c.Doubt.Since)
+	b = pack.Time(pack.Int(b, int64(c.Round)), c.Doubt.Since)
 	b = pack.Time(b, c.Due)
-	return pack.Time(b, c.Since), nil
+	return appendParked(b, c.Parked), nil
 }
 
 // Decode reads what Encode wrote.
@@ -48,12 +48,32 @@ func (c *Change) Decode(b []byte) error {
 		c.Doubt.Maybe = nil
 	}
 	r.Flags(&c.Held, &c.Left, &c.Mine, &c.Rename, &c.Doubt.Sent, &c.Doubt.Created, &c.Approved, &c.NextRun)
-	c.Round, c.Tries = int(r.Int()), int(r.Int())
-	c.Doubt.Since, c.Due, c.Since = r.Time(), r.Time(), r.Time()
+	c.Round, c.Doubt.Since, c.Due = int(r.Int()), r.Time(), r.Time()
+	c.Parked = readParked(r)
 	if !r.Whole() {
 		return errors.New("a spooled change is damaged")
 	}
 	return nil
+}
+
+func appendParked(b []byte, p *ledger.Parked) []byte {
+	if p == nil {
+		return pack.Flags(b, false)
+	}
+	b = pack.Texts(pack.Flags(b, true), []string{p.Kind, p.Error, p.Digest})
+	return pack.Time(pack.Time(pack.Int(b, int64(p.Tries)), p.At), p.Since)
+}
+
+func readParked(r *pack.Reader) *ledger.Parked {
+	var there bool
+	if r.Flags(&there); !there {
+		return nil
+	}
+	texts := r.Texts()
+	if r.Check(len(texts) == 3); r.Bad() {
+		return nil
+	}
+	return &ledger.Parked{Kind: texts[0], Error: texts[1], Digest: texts[2], Tries: int(r.Int()), At: r.Time(), Since: r.Time()}
 }
 
 // Encode gives the account as bytes that Decode understands.

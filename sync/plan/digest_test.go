@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"scimsync/sync/ledger"
 	"scimsync/sync/record"
 	"scimsync/sync/resource"
 )
@@ -71,7 +72,7 @@ func TestDigestCovers(t *testing.T) {
 	for name, edit := range map[string]func(c *Change){
 		"name": func(c *Change) { c.Name = "x" }, "cause": func(c *Change) { c.Cause = Cause{} }, "held": func(c *Change) { c.Held = true },
 		"approved": func(c *Change) { c.Approved = true }, "round": func(c *Change) { c.Round = 4 }, "before": func(c *Change) { c.Before = nil },
-		"due": func(c *Change) { c.Due = noon }, "tries": func(c *Change) { c.Tries = 4 },
+		"due": func(c *Change) { c.Due = noon }, "parked": func(c *Change) { c.Parked = &ledger.Parked{Tries: 4} },
 	} {
 		c := base()
 		if edit(c); c.Digest() != base().Digest() {
@@ -119,7 +120,10 @@ func someChange(t *rapid.T) *Change {
 		Name: rapid.String().Draw(t, "name"), RemoteID: rapid.String().Draw(t, "remote id"), Before: values("before"), After: values("after"),
 		Cause: Cause{By: CauseSource, What: rapid.String().Draw(t, "what")}, Held: flag("held"), Round: rapid.IntRange(0, 3).Draw(t, "round"),
 		Temporary: rapid.String().Draw(t, "temporary"), Left: flag("left"), Mine: flag("mine"), Rename: flag("rename"),
-		Doubt: Doubt{Sent: flag("doubted"), Created: flag("created"), Since: moment("doubt")}, Approved: flag("approved"), NextRun: flag("again"), Due: moment("due"), Tries: rapid.IntRange(0, 9).Draw(t, "tries"), Since: moment("since")}
+		Doubt: Doubt{Sent: flag("doubted"), Created: flag("created"), Since: moment("doubt")}, Approved: flag("approved"), NextRun: flag("again"), Due: moment("due")}
+	if flag("parked") {
+		c.Parked = &ledger.Parked{Kind: ledger.ParkedRefused, Error: rapid.String().Draw(t, "error"), Digest: "d", Tries: rapid.IntRange(0, 9).Draw(t, "tries"), At: moment("at"), Since: moment("since")}
+	}
 	ops := rapid.IntRange(0, 3).Draw(t, "ops")
 	for range ops {
 		op := resource.Op{Op: rapid.SampledFrom([]string{"add", "remove", "replace"}).Draw(t, "op"), Path: path.Draw(t, "path")}
