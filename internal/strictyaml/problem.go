@@ -64,7 +64,7 @@ func (p Problems) Error() string {
 // Sorted is p in the order of places, each problem once: a value that is reached by several aliases is wrong once.
 func (p Problems) Sorted() Problems {
 	slices.SortStableFunc(p, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return slices.CompactFunc(p, func(a, b Problem) bool {
 		a.Path, b.Path = "", ""
@@ -72,10 +72,10 @@ func (p Problems) Sorted() Problems {
 	})
 }
 
-// Join is the path of key under path.
+// Join is the path of key under path; either may be "".
 func Join(path, key string) string {
-	if path == "" {
-		return key
+	if path == "" || key == "" {
+		return path + key
 	}
 	return path + "." + key
 }

@@ -208,7 +208,7 @@ func (s *session) target(name string) (*target, error) {
 		return t, nil
 	}
 	cfg := s.cfg.Target(name)
-	t := &target{cfg: cfg, identity: map[string]string{"url": cfg.URL, "profile": string(cfg.Profile)}}
+	t := &target{cfg: cfg, identity: map[string]string{"url": cfg.URL, "profile": cfg.Profile.Name}}
 	info, err := s.store.Target(name)
 	if err != nil {
 		return nil, err
@@ -253,7 +253,7 @@ func (s *session) memoryOf(name string) (*scim.Memory, error) {
 // client makes the way a flow speaks to a target: all flows share its lane.
 func (s *session) client(t *target, match []string) (*scim.Target, error) {
 	cfg := t.cfg
-	options := scim.Options{Name: cfg.Name, URL: cfg.URL, TLS: scim.TLS(cfg.TLS), Timeout: cfg.Timeout, Concurrency: t.lane.Pace().Concurrency,
+	options := scim.Options{Name: cfg.Name, URL: cfg.URL, TLS: scim.TLS(cfg.TLS), Profile: cfg.Profile, Timeout: cfg.Timeout, Concurrency: t.lane.Pace().Concurrency,
 		Match: match, UserAgent: userAgent(), Gate: gate(t.lane), Handler: t.handler, Auth: t.auth, Memory: t.memory}
 	client, err := scim.New(options)
 	if err != nil {
@@ -285,18 +285,12 @@ func (s *session) remember(name string, notBefore time.Time) {
 	}
 }
 
-// The pace of a target whose config says nothing: what nearly every service bears.
-// The sandbox of this process needs none.
-const (
-	defaultRate        = 20 // requests a second
-	defaultBurst       = 4
-	defaultConcurrency = 4
-)
-
+// paceOf is the pace of the profile, with that of the config in its place.
 func paceOf(cfg *config.Target) apply.Pace {
-	pace := apply.Pace{Rate: defaultRate, Burst: defaultBurst, Concurrency: defaultConcurrency}
-	if cfg.URL == "" {
-		pace = apply.Pace{Concurrency: defaultConcurrency}
+	known := cfg.Profile.Rate
+	pace := apply.Pace{Concurrency: known.Concurrency}
+	if slowest, limited := known.Slowest(); limited {
+		pace.Rate, pace.Burst = slowest.Rate.PerSecond(), slowest.Burst
 	}
 	if r := cfg.Pace.Rate; r.Count > 0 {
 		pace.Rate = r.PerSecond()

@@ -15,6 +15,8 @@ package config
 import (
 	"strings"
 	"time"
+
+	"scimsync/targets/scim/profile"
 )
 
 // Config is a whole config file: checked, defaults filled in, relative paths made absolute.
@@ -153,13 +155,13 @@ type LDAPUsers struct {
 // Target is one SCIM service provider.
 type Target struct {
 	Name    string
-	Profile Profile
-	URL     string // without a slash at the end; "": the in-process sandbox
+	Profile *profile.Profile // with options laid over it
+	URL     string           // without a slash at the end; "": the in-process sandbox
 	Auth    Auth
 	TLS     TLS
 	Pace    Pace
 	Protect Protect
-	Timeout time.Duration // of one request
+	Timeout time.Duration // of one request; 0: the profile's
 	Pos     Pos
 }
 

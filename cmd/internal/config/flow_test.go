@@ -134,7 +134,8 @@ targets:
     url: https://scim.example.org
     auth: {basic: {username: svc, password: hunter2}}
     tls: {ca_file: ca.pem}
-  near: {url: "http://localhost:1", auth: {bearer: {token: {file: token}}}}
+    options: {timeout: 90s, attrs: {max_len: {userName: 20}}}
+  near: {profile: slack, url: "http://localhost:1", auth: {bearer: {token: {file: token}}}}
 jobs:
   staff:
     from: hr

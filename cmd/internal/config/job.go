@@ -122,7 +122,6 @@ type (
 	Vendor       string
 	Method       string
 	Scope        string
-	Profile      string
 	Before       string
 	LastDay      string
 	MatchBy      string
@@ -156,9 +155,6 @@ const (
 
 	ScopeSub Scope = "sub"
 	ScopeOne Scope = "one"
-
-	ProfileRFC     Profile = "rfc"
-	ProfileSandbox Profile = "sandbox"
 
 	BeforeAbsent   Before = "absent"
 	BeforeInactive Before = "inactive"

@@ -86,7 +86,7 @@ func TestExampleRunsAsItStands(t *testing.T) {
 	if len(flows) != 1 {
 		t.Fatalf("%d flows, want 1", len(flows))
 	}
-	if target := cfg.Target(flows[0].Target); target.Profile != ProfileSandbox || target.URL != "" {
+	if target := cfg.Target(flows[0].Target); target.Profile.Name != Sandbox || target.URL != "" {
 		t.Errorf("target = %+v, want the sandbox in this process", target)
 	}
 	guard := flows[0].Guard
@@ -132,7 +132,7 @@ func TestDefaults(t *testing.T) {
 		dir.Users.Anchor != "auto" || dir.TLS.StartTLS || !cmp.Equal(dir.Users.Base, []string{"dc=org"}) {
 		t.Errorf("%+v", dir)
 	}
-	if box := cfg.Target("box"); box.Timeout != time.Minute || box.Pace != (Pace{}) {
+	if box := cfg.Target("box"); box.Timeout != 0 || box.Profile.Timeout != time.Minute || box.Pace != (Pace{}) {
 		t.Errorf("%+v", box)
 	}
 	if job := cfg.Job("staff"); job.Timezone != time.UTC || job.Jitter != 0 || job.Schedule != "" {
@@ -253,11 +253,11 @@ func TestPlaces(t *testing.T) {
 		"sources.ext.csv.min_rows":              20, // left to its default: what is above
 		"sources.corp.ldap.page_size":           5,  // merged
 		"sources.near.ldap.urls[1]":             44,
-		"jobs.staff.to.cloud.users.match":       78,
+		"jobs.staff.to.cloud.users.match":       79,
 		"jobs.staff.guard.deactivate.percent":   2, // an alias
 		"nothing.of.the.kind":                   1,
-		"jobs.staff.users.map.locale.value":     98,
-		"jobs.staff.users.active_from.before.x": 89,
+		"jobs.staff.users.map.locale.value":     99,
+		"jobs.staff.users.active_from.before.x": 90,
 	} {
 		got := cfg.Place(path)
 		if got.Line != line || got.Path != path || got.File != everything {
@@ -265,7 +265,7 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 	include := cfg.Flows("staff")[1].Users.Include
-	if want := (Text{Value: `"cloud" in groups`, Pos: Pos{File: everything, Line: 75, Column: 22, Path: "jobs.staff.to.cloud.users.include"}}); include != want {
+	if want := (Text{Value: `"cloud" in groups`, Pos: Pos{File: everything, Line: 76, Column: 22, Path: "jobs.staff.to.cloud.users.include"}}); include != want {
 		t.Errorf("got %+v, want %+v", include, want)
 	}
 }
@@ -307,4 +307,63 @@ func TestAnyFileIsSurvived(t *testing.T) {
 			}
 		}
 	})
+}
+
+const oneTarget = `version: 1
+sources: {hr: {csv: {users: {path: people.csv, key: id}}}}
+jobs: {staff: {from: hr, to: [box]}}
+targets:
+  box:
+    url: https://scim.example.org/v2
+    auth: {bearer: {token: {env: T}}}
+`
+
+func TestProfileOfOnesOwn(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"mine.yaml": "extends: slack\nservice: mine\nattrs: {max_len: {userName: 10}}\n",
+		"bad.yaml":  "extends: slack\ndeactivate: {effct: disable}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, warnings, err := parse("config.yaml", dir, []byte(oneTarget+"    profile: ./mine.yaml\n    options: {attrs: {max_len: {title: 5}}}\n"))
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(err, warnings)
+	}
+	p := cfg.Target("box").Profile
+	if diff := cmp.Diff(map[string]int{"userName": 10, "title": 5}, p.Attrs.MaxLen); diff != "" || p.Name != "./mine.yaml" || p.Service != "mine" {
+		t.Errorf("%s of %s: %s", p.Name, p.Service, diff)
+	}
+	// What is wrong with the file is said with its place in it, beside what is wrong with the config.
+	_, _, err = parse("config.yaml", dir, []byte(oneTarget+"    profile: bad.yaml\n    timeot: 5s\n"))
+	want := filepath.Join(dir, "bad.yaml") + ":2:14: deactivate.effct: unknown key (did you mean effect?)\n" +
+		"config.yaml:9:5: targets.box.timeot: unknown key (did you mean timeout?)"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant\n%s", err, want)
+	}
+}
+
+func TestPaceThatIsFasterThanTheService(t *testing.T) {
+	for text, want := range map[string]string{
+		"profile: ringcentral\n    pace: {rate: 11/m}": "config.yaml:9:18: targets.box.pace.rate: 11/m is faster than 10/m for POST */Users, PUT|PATCH|DELETE *, " +
+			"which profile ringcentral says this service bears (it may answer 429; remove pace, or write options: {rate: {buckets: […]}})",
+		"profile: ringcentral\n    pace: {rate: 10/m}":                                                         "",
+		"profile: ringcentral\n    pace: {concurrency: 1}":                                                     "",
+		"profile: rfc\n    pace: {rate: 100/s}":                                                                "", // nobody knows what this service bears
+		"profile: slack\n    pace: {rate: 50/s}\n    options: {rate: {buckets: [{match: \"*\", rate: 40/s}]}}": "", // they know what they do
+	} {
+		_, warnings, err := parse("config.yaml", "/etc/scimsync", []byte(oneTarget+"    "+text+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if len(warnings) > 0 {
+			got = Problems(warnings).Error()
+		}
+		if got != want {
+			t.Errorf("%s: %s\nwant %s", text, got, want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -10,13 +11,20 @@ import (
 	"scimsync/internal/strictyaml"
 )
 
+// Sandbox is the profile that needs no url: without one, the target is a sandbox in this process.
+const Sandbox = "sandbox"
+
 // checkTarget looks at the keys of a target together.
 func checkTarget(s spot, t *Target) {
+	if t.Profile != nil {
+		checkPace(s, t)
+	}
 	u, err := url.Parse(t.URL)
 	switch {
-	case !s.has("url") && t.Profile == ProfileRFC:
-		s.wrong(s.key(), "the key url is missing", "the base URL of the SCIM service; only the sandbox does without")
-	case !s.has("url") && t.Profile == ProfileSandbox:
+	case t.Profile == nil: // reported already
+	case !s.has("url") && t.Profile.Name != Sandbox:
+		s.wrong(s.key(), "the key url is missing", cmp.Or(t.Profile.BaseURL, "the base URL of the SCIM service; only the sandbox does without"))
+	case !s.has("url"):
 		for _, name := range []string{"auth", "tls"} {
 			if s.has(name) {
 				s.wrong(s.child(name), "an in-process sandbox has no use for "+name, "remove it, or name the url of a sandbox elsewhere")
@@ -30,6 +38,18 @@ func checkTarget(s spot, t *Target) {
 	case u.Scheme == "https" && !s.has("auth") && t.TLS.CertFile == "":
 		s.warn(s.key(), "requests to this target are not authenticated", "most service providers want auth: {bearer: {token: {file: PATH}}}")
 	}
+}
+
+// checkPace warns of a pace that is faster than what the profile knows of the service. What rfc says of services in general is no
+// reason to warn, and neither are limits that the file gives itself.
+func checkPace(s spot, t *Target) {
+	known := t.Profile.Knob("rate.buckets")
+	slowest, limited := t.Profile.Rate.Slowest()
+	if !limited || !known.Differs() || known.Laid() || t.Pace.Rate.PerSecond() <= slowest.Rate.PerSecond() {
+		return
+	}
+	s.warn(s.child("pace.rate"), t.Pace.Rate.String()+" is faster than "+slowest.Rate.String()+" for "+strings.Join(slowest.Match, ", ")+
+		", which profile "+t.Profile.Name+" says this service bears", "it may answer 429; remove pace, or write options: {rate: {buckets: […]}}")
 }
 
 // checkJob looks at the keys of a job together, and gives its dates the zone they were not given.

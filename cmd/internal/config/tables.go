@@ -4,6 +4,8 @@ import (
 	"path"
 	"strconv"
 	"time"
+
+	"scimsync/targets/scim/profile"
 )
 
 // root is the whole file.
@@ -110,14 +112,15 @@ var readyTable = table[Ready]{
 
 var targetTable = table[Target]{
 	fields: []field[Target]{
-		keyOr("profile", word(ProfileRFC, ProfileSandbox), func(t *Target) *Profile { return &t.Profile }, ProfileRFC,
-			"What is special about this service provider: nothing (rfc), or that it is the sandbox."),
+		key("profile", profileOf(), func(t *Target) **profile.Profile { return &t.Profile },
+			"What is special about this service provider: a built-in profile (scimsync profiles lists them), or a file. Default: rfc."),
+		key("options", profileOptions(), func(t *Target) **profile.Profile { return &t.Profile }, "Knobs laid over those of the profile."),
 		key("url", address("https://", "http://"), func(t *Target) *string { return &t.URL }, "The base URL of the SCIM service. A sandbox without one runs in-process."),
 		key("auth", authTable.kind(), func(t *Target) *Auth { return &t.Auth }, "How requests are authenticated."),
 		key("tls", tlsTable.kind(), func(t *Target) *TLS { return &t.TLS }, "Whom to trust, and with which certificate to answer."),
 		key("pace", paceTable.kind(), func(t *Target) *Pace { return &t.Pace }, "Limits on requests. Default: the profile's."),
 		key("protect", protectTable.kind(), func(t *Target) *Protect { return &t.Protect }, "Accounts that nothing may adopt, change, deactivate or delete."),
-		keyOr("timeout", duration(time.Second), func(t *Target) *time.Duration { return &t.Timeout }, time.Minute, "How long one request may take."),
+		key("timeout", given(duration(time.Second)), func(t *Target) *time.Duration { return &t.Timeout }, "How long one request may take. Default: the profile's."),
 	},
 	check: checkTarget,
 }

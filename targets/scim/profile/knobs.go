@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,30 +47,43 @@ type Knob struct {
 	Value   any    // as JSON holds it
 	Default any    // of the profile rfc
 	From    string // the built-in that sets it, or FILE:LINE; "" for the default
-	Fact    Fact   // the zero Fact where none is given
+	Pos     strictyaml.Pos
+	Fact    Fact // the zero Fact where none is given
 }
 
 // Differs tells whether the value is not that of the profile rfc.
 func (k *Knob) Differs() bool { return !reflect.DeepEqual(k.Value, k.Default) }
 
+// Laid tells whether the value was laid over the profile by With.
+func (k *Knob) Laid() bool { return k.Pos.Path != "" && k.Pos.Path != k.Name }
+
 // Knobs lists all knobs in their order.
-func (p *Profile) Knobs() []Knob {
-	var knobs []Knob
+func (p *Profile) Knobs() []*Knob {
+	var knobs []*Knob
 	rfc := map[string]any{}
 	each(reflect.ValueOf(RFC()).Elem(), "", func(name string, v reflect.Value) { rfc[name] = plain(v) })
 	each(reflect.ValueOf(p).Elem(), "", func(name string, v reflect.Value) {
-		k := Knob{Name: name, Value: plain(v), Default: rfc[name]}
+		k := &Knob{Name: name, Value: plain(v), Default: rfc[name]}
 		if pos, ok := p.from[name]; ok {
-			k.From, k.Fact = p.origin(pos), p.fact(name, pos.File)
+			k.Pos, k.From, k.Fact = pos, p.origin(pos), p.fact(name, pos.File)
 		}
 		knobs = append(knobs, k)
 	})
 	return knobs
 }
 
+// Knob gives one knob by its name; nil if there is none of that name.
+func (p *Profile) Knob(name string) *Knob {
+	knobs := p.Knobs()
+	if i := slices.IndexFunc(knobs, func(k *Knob) bool { return k.Name == name }); i >= 0 {
+		return knobs[i]
+	}
+	return nil
+}
+
 // Unsure lists the knobs that differ from rfc and whose fact is neither documented nor reported.
-func (p *Profile) Unsure() []Knob {
-	var unsure []Knob
+func (p *Profile) Unsure() []*Knob {
+	var unsure []*Knob
 	for _, k := range p.Knobs() {
 		if k.Differs() && (k.Fact.Confidence == Inferred || k.Fact.Confidence == Unchecked) {
 			unsure = append(unsure, k)

@@ -74,7 +74,7 @@ func Load(ref string, options []byte) (*Profile, error) {
 func (p *Profile) With(at strictyaml.Pos, options *strictyaml.Node) (*Profile, error) {
 	out := p.clone()
 	d := &decoder{at: at, into: out, from: map[string]strictyaml.Pos{}}
-	d.profile(options, "facts", "extends", "service", "notes")
+	d.profile(options, slices.Sorted(maps.Keys(notKnobs))...)
 	return d.done()
 }
 
@@ -95,7 +95,7 @@ func rfc() *Profile {
 	p := RFC()
 	p.from = map[string]strictyaml.Pos{}
 	for _, knob := range knobNames() {
-		p.from[knob] = strictyaml.Pos{File: rfcFile}
+		p.from[knob] = strictyaml.Pos{File: rfcFile, Path: knob}
 	}
 	for i := range p.Facts {
 		p.Facts[i].file = rfcFile

@@ -95,7 +95,7 @@ func TestExtends(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 
-	knobs := map[string]Knob{}
+	knobs := map[string]*Knob{}
 	for _, k := range p.Knobs() {
 		knobs[k.Name] = k
 	}

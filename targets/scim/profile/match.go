@@ -122,3 +122,14 @@ func (l Limit) PerSecond() float64 {
 	}
 	return float64(l.N) / l.Per.Seconds()
 }
+
+// Slowest is the bucket of requests that lets the fewest through, whatever their size; false where there is none.
+func (r Rate) Slowest() (Bucket, bool) {
+	var slowest Bucket
+	for _, b := range r.Buckets {
+		if b.Unit == UnitRequests && b.MinBody == 0 && (slowest.Rate.N == 0 || b.Rate.PerSecond() < slowest.Rate.PerSecond()) {
+			slowest = b
+		}
+	}
+	return slowest, slowest.Rate.N > 0
+}
