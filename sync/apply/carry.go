@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,13 +34,14 @@ type Carry struct {
 
 // Report is what came of a plan.
 type Report struct {
-	Done     map[plan.Action]int
-	Counted  map[string]int // what counts against the guard's window, by limit
-	Calls    int            // requests sent for changes
-	Parked   []plan.Problem
-	Unsent   int   // changes that were not tried, or will be tried again in the next run
-	Stopped  error // why nothing more was sent; nil: everything was tried
-	Vanished int
+	Done      map[plan.Action]int
+	Counted   map[string]int // what counts against the guard's window, by limit
+	Calls     int            // requests sent for changes
+	Parked    []plan.Problem
+	Conflicts []plan.Problem // parked, too: another account stands in the way
+	Unsent    int            // changes that were not tried, or will be tried again in the next run
+	Stopped   error          // why nothing more was sent; nil: everything was tried
+	Vanished  int
 }
 
 // And adds a later report of the same run to this one.
@@ -59,7 +61,8 @@ func (r Report) And(later Report) Report {
 	}
 	sum.Calls += r.Calls
 	sum.Vanished += r.Vanished
-	sum.Parked = append(append([]plan.Problem{}, r.Parked...), later.Parked...)
+	sum.Parked = slices.Concat(r.Parked, later.Parked)
+	sum.Conflicts = slices.Concat(r.Conflicts, later.Conflicts)
 	return sum
 }
 

@@ -175,7 +175,7 @@ func TestCreateInDoubt(t *testing.T) {
 					return all, nil
 				}
 				r := w.out(w.carry(Pace{Concurrency: 2}), change(plan.Create, "1"))
-				if w.tries["1"] != c.posts || w.count("find", "1") != c.finds || r.Done[plan.Create] != c.done || len(r.Parked) != c.parked || len(w.intents) != c.intents {
+				if w.tries["1"] != c.posts || w.count("find", "1") != c.finds || r.Done[plan.Create] != c.done || len(r.Parked)+len(r.Conflicts) != c.parked || len(w.intents) != c.intents {
 					t.Fatalf("%d creates, %d lookups, %+v, %d intents; want %+v", w.tries["1"], w.count("find", "1"), r, len(w.intents), c)
 				}
 				sends := w.when("send", "1")

@@ -97,7 +97,11 @@ func (w *walk) parked(change *plan.Change, kind string, why error) pending {
 		if parked.At.After(now) {
 			problem.Retry = parked.At.UTC().Format(time.RFC3339)
 		}
-		w.report.Parked = append(w.report.Parked, problem)
+		if parked.Conflicts() {
+			w.report.Conflicts = append(w.report.Conflicts, problem)
+		} else {
+			w.report.Parked = append(w.report.Parked, problem)
+		}
 		w.end()
 	}
 	return pending{ledger.Outcome{Key: change.Key, Look: &look, DropIntent: true}, stored, nil}

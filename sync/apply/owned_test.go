@@ -61,8 +61,8 @@ func TestOneOwnedAccountSpoilsOneOutcome(t *testing.T) {
 	if err != nil || report.Stopped != nil || report.Done[plan.Create] != 7 || report.Unsent != 0 {
 		t.Fatalf("%+v, %v", report, err)
 	}
-	if len(report.Parked) != 1 || report.Parked[0].Key != "3" {
-		t.Fatalf("parked: %+v", report.Parked)
+	if len(report.Conflicts) != 1 || report.Conflicts[0].Key != "3" {
+		t.Fatalf("conflicts: %+v", report.Conflicts)
 	}
 	look := store.stored["3"].Look
 	if store.stored["3"].Entry != nil || look == nil || look.Parked == nil || look.Parked.Kind != ledger.ParkedConflict || look.Parked.Digest == "" {

@@ -111,17 +111,18 @@ func (w *work) send(ctx context.Context, turn *turn, each func(func(*plan.Change
 		})
 	})
 	sum := w.first.And(report)
-	run.Ended, run.Calls, run.Counted = w.engine.now(), sum.Calls, sum.Counted
+	run.Ended, run.Calls, run.Lookups, run.Counted = w.engine.now(), sum.Calls, w.lookups(), sum.Counted
 	run.Done = map[string]int{}
 	for action, n := range sum.Done {
 		run.Done[string(action)] = n
 	}
 	run.Parked += len(report.Parked)
+	run.Conflict += len(report.Conflicts)
 	if why := firstError(err, report.Stopped); why != nil {
 		run.Error = why.Error()
 	}
 	w.engine.Log.Info("run ended", zap.String("job", run.Job), zap.String("target", run.Target), zap.String("run", run.ID),
-		zap.Int("calls", run.Calls), zap.Duration("duration", run.Ended.Sub(run.Started).Round(time.Millisecond)))
+		zap.Int("calls", run.Calls), zap.Int("lookups", run.Lookups), zap.Duration("duration", run.Ended.Sub(run.Started).Round(time.Millisecond)))
 	if stored := w.store.PutRun(run); err == nil {
 		err = stored
 	}

@@ -17,7 +17,7 @@ import (
 func (w *work) conclude() error {
 	p := &plan.Plan{Job: w.flow.Flow.Job, Target: w.flow.Flow.Target, Base: w.baseDigest(), Source: sourceNames(w.job), At: w.at,
 		Each: w.each, Summary: map[plan.Action]int{}, Conflicts: w.conflicts, Parked: w.parked,
-		Protected: w.protected, Unclaimed: w.unclaimed, Notes: w.notes}
+		Protected: w.protected, Unclaimed: w.unclaimed, Notes: w.notes, Lookups: w.lookups()}
 	var all, held plan.Set
 	rejected := 0
 	err := w.each(func(c *plan.Change) error {
@@ -49,6 +49,9 @@ func (w *work) conclude() error {
 	w.plan = p
 	return nil
 }
+
+// lookups is how many requests that change nothing the run has sent so far.
+func (w *work) lookups() int { return w.flow.Target.Reads() - w.reads }
 
 // baseDigest names what was known when the plan was made.
 func (w *work) baseDigest() string {

@@ -115,6 +115,7 @@ type Outcome struct {
 	Flow    ledger.Flow
 	Plan    *plan.Plan
 	Applied apply.Report
+	Lookups int          // requests to the target that change nothing: to find accounts, mostly
 	Hold    *ledger.Hold // what waits for a human; nil: nothing
 	// Differs tells that what was approved, or expected, is not what is now planned:
 	// nothing of it was sent.

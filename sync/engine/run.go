@@ -175,8 +175,8 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 				return Outcome{Applied: first, Err: err}
 			}
 			w.close()
+			rest.first, rest.reads = first, w.reads
 			w = rest
-			w.first = first
 		}
 	}
 	if err := w.complete(ctx); err != nil {
@@ -184,6 +184,7 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 	}
 	out = w.carry(ctx, turn)
 	out.Applied = w.first.And(out.Applied)
+	out.Lookups = w.lookups()
 	return out
 }
 

@@ -76,4 +76,6 @@ type Matcher interface {
 	// Unasked names the match attributes by which the target refused, so far, to look
 	// somebody up: nobody was found by them, though somebody may be there.
 	Unasked() []string
+	// Reads is how many requests were sent so far that change nothing.
+	Reads() int
 }

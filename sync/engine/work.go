@@ -65,6 +65,7 @@ type work struct {
 	// From conclude, and what the run sent before this plan was made.
 	plan  *plan.Plan
 	first apply.Report
+	reads int // that the target had answered before the run
 }
 
 func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
@@ -74,7 +75,7 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 	}
 	w := &work{engine: e, store: e.Store, job: job, flow: flow, how: how, at: e.now(), base: base, shape: flow.Shape,
 		mappers: map[string]*mapping.Mapper{}, looks: map[record.Key]*ledger.Look{}, intents: map[record.Key]*ledger.Intent{},
-		changed: map[record.Key]bool{}, sought: map[record.Key]bool{}, unclaimed: -1, plan: &plan.Plan{},
+		changed: map[record.Key]bool{}, sought: map[record.Key]bool{}, unclaimed: -1, plan: &plan.Plan{}, reads: flow.Target.Reads(),
 		book: newBook(e.Dir), find: &changes{dir: e.Dir}, findLeft: &changes{dir: e.Dir}}
 	w.next = ledger.Progress{Planned: map[string]uint64{}, Contact: base.Contact}
 	for _, src := range job.Sources {

@@ -50,6 +50,7 @@ type line struct {
 type footer struct {
 	Summary    map[Action]int `json:"summary"`
 	Calls      int            `json:"calls"`
+	Lookups    int            `json:"lookups,omitempty"`
 	Estimate   string         `json:"estimate,omitempty"`
 	Conflicts  []Problem      `json:"conflicts"`
 	Parked     []Problem      `json:"parked"`
@@ -74,7 +75,7 @@ func (p *Plan) WriteJSON(w io.Writer) error {
 	if err := p.Each(func(c *Change) error { return enc.Encode(c.line()) }); err != nil {
 		return fmt.Errorf("write plan: %w", err)
 	}
-	last := footer{Summary: map[Action]int{}, Calls: p.Calls, Conflicts: list(p.Conflicts), Parked: list(p.Parked), Protected: p.Protected,
+	last := footer{Summary: map[Action]int{}, Calls: p.Calls, Lookups: p.Lookups, Conflicts: list(p.Conflicts), Parked: list(p.Parked), Protected: p.Protected,
 		Notes: list(p.Notes), Holds: list(p.Holds), Digest: p.Digest, HeldDigest: p.HeldDigest}
 	for action, n := range p.Summary {
 		if n > 0 {

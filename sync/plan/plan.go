@@ -29,6 +29,7 @@ type Plan struct {
 
 	Summary    map[Action]int
 	Calls      int
+	Lookups    int // requests that were sent to make the plan
 	Estimate   time.Duration
 	Conflicts  []Problem
 	Parked     []Problem

@@ -180,6 +180,9 @@ func (t *textWriter) summary() {
 // besides lists what is left alone, and what else the reader should know.
 func (p *Plan) besides() []string {
 	var lines []string
+	if p.Lookups > 0 {
+		lines = append(lines, count(p.Lookups, "lookup was", "lookups were")+" made to find accounts.")
+	}
 	if n := len(p.Conflicts); n > 0 {
 		lines = append(lines, count(n, "conflict", "conflicts")+".")
 	}

@@ -29,6 +29,9 @@ func (t *Target) read(ctx context.Context, c call) (*answer, error) {
 	}
 }
 
+// Reads is how many requests were sent so far that change nothing, each try counted.
+func (t *Target) Reads() int { return int(t.reads.Load()) }
+
 // tryRead is one try: gate, request, answer. Only a whole 200 is no error.
 func (t *Target) tryRead(ctx context.Context, c call) (a *answer, notBefore time.Time, err error) {
 	if t.gate != nil {
@@ -39,6 +42,7 @@ func (t *Target) tryRead(ctx context.Context, c call) (a *answer, notBefore time
 		defer func() { done(notBefore) }()
 	}
 	c.id = requestID()
+	t.reads.Add(1)
 	a, err = t.send(ctx, c)
 	if err != nil {
 		return nil, announced(err), err

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"scimsync/sync/plan"
@@ -68,6 +69,7 @@ type Target struct {
 	timeout   time.Duration
 	now       func() time.Time
 	gate      func(ctx context.Context, write bool) (done func(notBefore time.Time), err error)
+	reads     atomic.Int64
 	transport http.RoundTripper
 	shape     resource.Shape
 

@@ -17,9 +17,9 @@ func (a *app) status() *cobra.Command {
 	var exitCode bool
 	c := &cobra.Command{
 		Use:   "status [JOB]",
-		Short: "Show jobs, last runs, what is held and who is parked",
-		Long: "Shows for each job and target the last run, live accounts, what is held with the command that releases it, and who is parked.\n\n" +
-			"With --exit-code: 3 something is held; 4 somebody is parked; 1 the last run failed.",
+		Short: "Show jobs, last runs, what is held, who is parked and who is in conflict",
+		Long: "Shows for each job and target the last run, live accounts, what is held with the command that releases it, and who waits: parked, or in conflict.\n\n" +
+			"With --exit-code: 3 something is held; 4 somebody is parked or in conflict; 1 the last run failed.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := a.open("status")
@@ -43,6 +43,7 @@ type flowStatus struct {
 	Hold      *holdResult    `json:"hold,omitempty"`
 	Rejected  string         `json:"rejected_by,omitempty"`
 	Parked    []plan.Problem `json:"parked"`
+	Conflicts []plan.Problem `json:"conflicts"`
 	NotBefore string         `json:"not_before,omitempty"`
 }
 
@@ -52,6 +53,7 @@ type runStatus struct {
 	Took    string         `json:"took"`
 	Done    map[string]int `json:"done"`
 	Calls   int            `json:"calls"`
+	Lookups int            `json:"lookups"`
 	Pending int            `json:"pending,omitempty"` // planned and free to go, but not done: the next run sends them
 	Error   string         `json:"error,omitempty"`
 }
@@ -94,7 +96,7 @@ func (s *session) exitsFor(f flowStatus) {
 	if f.Hold != nil {
 		s.exits(exitHeld)
 	}
-	if len(f.Parked) > 0 {
+	if len(f.Parked)+len(f.Conflicts) > 0 {
 		s.exits(exitParked)
 	}
 	if f.LastRun != nil && f.LastRun.Error != "" {
@@ -103,7 +105,7 @@ func (s *session) exitsFor(f flowStatus) {
 }
 
 func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
-	st := flowStatus{Job: flow.Job, Target: flow.Target, Accounts: map[string]int{}, Parked: []plan.Problem{}}
+	st := flowStatus{Job: flow.Job, Target: flow.Target, Accounts: map[string]int{}, Parked: []plan.Problem{}, Conflicts: []plan.Problem{}}
 	standings, err := s.store.Standings(flow)
 	if err != nil {
 		return st, err
@@ -118,7 +120,7 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 	if len(runs) > 0 {
 		r := runs[0]
 		st.LastRun = &runStatus{ID: r.ID, Started: r.Started.UTC().Format(time.RFC3339), Took: r.Ended.Sub(r.Started).Round(time.Millisecond).String(),
-			Done: r.Done, Calls: r.Calls, Pending: pending(r), Error: r.Error}
+			Done: r.Done, Calls: r.Calls, Lookups: r.Lookups, Pending: pending(r), Error: r.Error}
 		if r.Done == nil { // it could not even begin
 			st.LastRun.Done = map[string]int{}
 		}
@@ -139,11 +141,16 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 		st.NotBefore = info.NotBefore.UTC().Format(time.RFC3339)
 	}
 	err = s.store.EachLook(flow, func(l *ledger.Look) error {
-		if l.Parked != nil {
-			problem := plan.Problem{Key: l.Key.ID, Why: l.Parked.Error}
-			if l.Parked.At.After(time.Now()) {
-				problem.Retry = l.Parked.At.UTC().Format(time.RFC3339)
-			}
+		if l.Parked == nil {
+			return nil
+		}
+		problem := plan.Problem{Key: l.Key.ID, Why: l.Parked.Error}
+		if l.Parked.At.After(time.Now()) {
+			problem.Retry = l.Parked.At.UTC().Format(time.RFC3339)
+		}
+		if l.Parked.Conflicts() {
+			st.Conflicts = append(st.Conflicts, problem)
+		} else {
 			st.Parked = append(st.Parked, problem)
 		}
 		return nil
@@ -171,7 +178,7 @@ func (s *session) writeStatus(f flowStatus) error {
 	case r.Error != "":
 		fmt.Fprintf(s.Out, "  last run %s failed: %s\n", r.Started, plan.Safe(r.Error))
 	default:
-		fmt.Fprintf(s.Out, "  last run %s, %s, %s\n", r.Started, r.Took, count(r.Calls, "call"))
+		fmt.Fprintf(s.Out, "  last run %s, %s, %s\n", r.Started, r.Took, requests(r.Calls, r.Lookups))
 	}
 	if f.LastRun != nil && f.LastRun.Pending > 0 {
 		fmt.Fprintf(s.Out, "  %s of it still to be sent\n", count(f.LastRun.Pending, "change"))
@@ -188,6 +195,7 @@ func (s *session) writeStatus(f flowStatus) error {
 		}
 		fmt.Fprintf(s.Out, "  %s held as %s; to release: %s\n", count(f.Hold.Held, "change"), f.Hold.ID, f.Hold.Next)
 	}
+	s.writeProblems("conflict", f.Conflicts)
 	s.writeProblems("parked", f.Parked)
 	return nil
 }

@@ -115,7 +115,7 @@ func (s *session) report(outcomes []engine.Outcome) error {
 		if o.Hold != nil || o.Plan != nil && o.Plan.Held > 0 {
 			s.exits(exitHeld)
 		}
-		if len(o.Applied.Parked) > 0 || hasNew(o) {
+		if len(o.Applied.Parked)+len(o.Applied.Conflicts) > 0 || hasNew(o) {
 			s.exits(exitParked)
 		}
 		if err := s.writeOutcome(o); err != nil {

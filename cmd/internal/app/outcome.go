@@ -19,6 +19,7 @@ type result struct {
 	Target    string              `json:"target"`
 	Done      map[plan.Action]int `json:"done"`
 	Calls     int                 `json:"calls"`
+	Lookups   int                 `json:"lookups"`
 	Unsent    int                 `json:"unsent,omitempty"`
 	Parked    []plan.Problem      `json:"parked"`
 	Conflicts []plan.Problem      `json:"conflicts"`
@@ -37,14 +38,14 @@ type holdResult struct {
 }
 
 func resultOf(o engine.Outcome) result {
-	r := result{Job: o.Flow.Job, Target: o.Flow.Target, Done: o.Applied.Done, Calls: o.Applied.Calls, Unsent: o.Applied.Unsent,
-		Parked: append([]plan.Problem{}, o.Applied.Parked...), Conflicts: []plan.Problem{}}
+	r := result{Job: o.Flow.Job, Target: o.Flow.Target, Done: o.Applied.Done, Calls: o.Applied.Calls, Lookups: o.Lookups, Unsent: o.Applied.Unsent,
+		Parked: append([]plan.Problem{}, o.Applied.Parked...), Conflicts: append([]plan.Problem{}, o.Applied.Conflicts...)}
 	if r.Done == nil {
 		r.Done = map[plan.Action]int{}
 	}
 	if o.Plan != nil {
 		r.Parked = append(r.Parked, others(o.Plan.Parked, o.Applied.Parked)...)
-		r.Conflicts = append(r.Conflicts, o.Plan.Conflicts...)
+		r.Conflicts = append(r.Conflicts, others(o.Plan.Conflicts, o.Applied.Conflicts)...)
 		r.Protected, r.Held, r.Notes = o.Plan.Protected, o.Plan.Held, o.Plan.Notes
 	}
 	if o.Hold != nil {
@@ -90,7 +91,7 @@ func (s *session) writeOutcome(o engine.Outcome) error {
 	case r.Held > 0 || r.Hold != nil || r.Error != "" || len(r.Parked)+len(r.Conflicts) > 0:
 		text = "nothing done"
 	}
-	fmt.Fprintf(s.Out, "%s: %s; %s\n", o.Flow, text, count(r.Calls, "call"))
+	fmt.Fprintf(s.Out, "%s: %s; %s\n", o.Flow, text, requests(r.Calls, r.Lookups))
 	switch {
 	case o.Replaced:
 		fmt.Fprintf(s.Out, "  a newer run has taken over\n")
@@ -170,6 +171,14 @@ func firstRun(o engine.Outcome) string {
 		parts = append(parts, fmt.Sprintf("%d accounts nobody claims are left alone", o.Plan.Unclaimed))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// requests says how much was asked of a target, as in "42 calls, 31 lookups".
+func requests(calls, lookups int) string {
+	if lookups == 0 {
+		return count(calls, "call")
+	}
+	return count(calls, "call") + ", " + count(lookups, "lookup")
 }
 
 func count(n int, word string) string {

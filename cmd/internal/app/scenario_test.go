@@ -346,7 +346,7 @@ func TestExampleRuns(t *testing.T) {
 	if o := run("plan"); !strings.Contains(o.out, "9 creates; 9 calls") {
 		t.Errorf("plan:\n%s", o.out)
 	}
-	if o := run("sync"); o.out != "staff at sandbox: create 9; 9 calls\n" {
+	if o := run("sync"); o.out != "staff at sandbox: create 9; 9 calls, 1 lookup\n" {
 		t.Errorf("sync: %s", o.out)
 	}
 	if o := run("sync"); o.out != "staff at sandbox: nothing to do; 0 calls\n" {
