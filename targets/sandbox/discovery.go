@@ -7,7 +7,7 @@ import (
 
 // discover answers the endpoints of RFC 7644 section 4. An empty id asks for
 // the whole list.
-func (s *Server) discover(c call, endpoint, id string) (*response, error) {
+func (s *Server) discover(c *call, endpoint, id string) (*response, error) {
 	if values, err := c.parameters(); err != nil || values["filter"] != "" {
 		return nil, answerError(http.StatusForbidden, "%s cannot be filtered", endpoint)
 	}
@@ -16,11 +16,11 @@ func (s *Server) discover(c call, endpoint, id string) (*response, error) {
 	case "ServiceProviderConfig":
 		return &response{status: http.StatusOK, body: encode(s.providerConfig(c.base))}, nil
 	case "ResourceTypes":
-		for _, t := range []*table{s.store.users, s.store.groups} {
+		for _, t := range s.tables() {
 			all = append(all, t.kind.describe(c.base))
 		}
 	case "Schemas":
-		for _, t := range []*table{s.store.users, s.store.groups} {
+		for _, t := range s.tables() {
 			for _, d := range append([]*schema{t.kind.Core}, t.kind.Extensions...) {
 				all = append(all, d.describe(c.base))
 			}
@@ -53,11 +53,11 @@ func (s *Server) providerConfig(base string) map[string]any {
 	}
 	supported := map[string]any{"supported": true}
 	missing := map[string]any{"supported": false}
-	return map[string]any{
+	config := map[string]any{
 		"schemas":               []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"patch":                 supported,
 		"bulk":                  map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
-		"filter":                map[string]any{"supported": true, "maxResults": s.opts.MaxResults},
+		"filter":                map[string]any{"supported": true, "maxResults": s.habits().settings.maxResults},
 		"changePassword":        missing,
 		"sort":                  supported,
 		"etag":                  supported,
@@ -67,6 +67,8 @@ func (s *Server) providerConfig(base string) map[string]any {
 			"resourceType": "ServiceProviderConfig", "location": base + "/ServiceProviderConfig",
 		},
 	}
+	s.habits().config(config)
+	return config
 }
 
 func (t *resourceType) describe(base string) map[string]any {

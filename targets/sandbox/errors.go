@@ -10,6 +10,7 @@ type scimError struct {
 	status   int
 	scimType string
 	detail   string
+	code     string // the vendor's own
 }
 
 func (e *scimError) Error() string {
@@ -21,7 +22,7 @@ func (e *scimError) Error() string {
 
 // refuse is a 400 with a scimType of RFC 7644 table 9.
 func refuse(scimType, format string, args ...any) error {
-	return &scimError{http.StatusBadRequest, scimType, fmt.Sprintf(format, args...)}
+	return &scimError{status: http.StatusBadRequest, scimType: scimType, detail: fmt.Sprintf(format, args...)}
 }
 
 // answerError is a refusal with another status and no scimType.

@@ -4,54 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/time/rate"
 )
-
-// Rate is a limit on requests: a bucket of Burst tokens that fills evenly with
-// Events tokens in each Per. The zero value is no limit.
-type Rate struct {
-	Events int
-	Per    time.Duration
-	Burst  int // 0 means Events
-}
-
-// ParseRate reads "10/m", "5/s" or "100/h", optionally followed by the burst,
-// as in "10/m burst 3". An empty text is no limit.
-func ParseRate(text string) (Rate, error) {
-	words := strings.Fields(text)
-	if len(words) == 0 {
-		return Rate{}, nil
-	}
-	bad := fmt.Errorf("rate %q: write it as 10/m, 5/s or 100/h, if needed with a burst as in 10/m burst 3", text)
-	count, unit, _ := strings.Cut(words[0], "/")
-	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 1 || per == 0 {
-		return Rate{}, bad
-	}
-	r := Rate{Events: n, Per: per}
-	if len(words) == 1 {
-		return r, nil
-	}
-	if len(words) != 3 || words[1] != "burst" {
-		return Rate{}, bad
-	}
-	if r.Burst, err = strconv.Atoi(words[2]); err != nil || r.Burst < 1 {
-		return Rate{}, bad
-	}
-	return r, nil
-}
-
-func (r Rate) limit() rate.Limit { return rate.Limit(float64(r.Events) / r.Per.Seconds()) }
-
-func (r Rate) burst() int {
-	if r.Burst > 0 {
-		return r.Burst
-	}
-	return r.Events
-}
 
 // Cut says where a planned fault cuts the connection.
 type Cut string

@@ -74,7 +74,7 @@ func (h *host) try(method, path, body string, headers ...string) (reply, error) 
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
 	r := reply{status: res.StatusCode, header: res.Header, raw: string(raw)}
-	if err == nil && len(bytes.TrimSpace(raw)) > 0 {
+	if err == nil && len(bytes.TrimSpace(raw)) > 0 && raw[0] != '<' {
 		err = json.Unmarshal(raw, &r.body)
 	}
 	return r, err

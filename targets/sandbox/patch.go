@@ -13,6 +13,7 @@ type operation struct {
 	op    string // add | replace | remove
 	path  string // empty: none
 	value any
+	given bool // whether there was a value
 }
 
 // parsePatch reads a PatchOp message (RFC 7644 section 3.5.2).
@@ -66,20 +67,15 @@ func parseOperation(v any) (operation, error) {
 			return op, refuse("invalidPath", "path must be a string that is not empty")
 		}
 	}
-	value, given := m["value"]
-	op.value = value
+	op.value, op.given = m["value"]
 	switch op.op {
 	case "add", "replace":
-		if !given {
+		if !op.given {
 			return op, refuse("invalidSyntax", "it needs a value")
 		}
 	case "remove":
 		if op.path == "" {
 			return op, refuse("noTarget", "remove needs a path")
-		}
-		if given {
-			// Ignoring it would remove more than was meant.
-			return op, refuse("invalidSyntax", "remove takes no value; say what to remove in the path")
 		}
 	default:
 		return op, refuse("invalidSyntax", "op must be add, replace or remove, not %s", jsonType(m["op"]))
@@ -97,12 +93,13 @@ func atOperation(err error, i int, op operation) error {
 	if op.path != "" {
 		where += " on " + op.path
 	}
-	return &scimError{e.status, e.scimType, where + ": " + e.detail}
+	return &scimError{status: e.status, scimType: e.scimType, detail: where + ": " + e.detail, code: e.code}
 }
 
 // patcher applies operations to a decoded body and a member edit.
 type patcher struct {
 	server  *Server
+	ops     []operation // all of the request
 	id      string
 	kind    *resourceType
 	body    map[string]any
@@ -116,6 +113,13 @@ type target struct {
 }
 
 func (p *patcher) apply(op operation) error {
+	if done, err := p.server.habits().patch(p, op); done {
+		return err
+	}
+	if op.op == "remove" && op.given {
+		// Ignoring the value would remove more than was meant.
+		return refuse("invalidSyntax", "remove takes no value; say what to remove in the path")
+	}
 	if op.path == "" {
 		return p.whole(op)
 	}
@@ -224,7 +228,7 @@ func (p *patcher) whole(op operation) error {
 		return err
 	}
 	for _, name := range sortedKeys(values) {
-		part := operation{op: op.op, path: name, value: values[name]}
+		part := operation{op: op.op, path: name, value: values[name], given: true}
 		if ext := p.kind.extension(name); ext != nil {
 			if err := p.extension(part, ext); err != nil {
 				return err
@@ -261,7 +265,7 @@ func (p *patcher) extension(op operation, ext *schema) error {
 		if a == nil {
 			return refuse("invalidSyntax", "%s has no attribute %q", ext.ID, name)
 		}
-		if err := p.apply(operation{op: op.op, path: ext.ID + ":" + a.Name, value: values[name]}); err != nil {
+		if err := p.apply(operation{op: op.op, path: ext.ID + ":" + a.Name, value: values[name], given: true}); err != nil {
 			return err
 		}
 	}

@@ -157,6 +157,26 @@ func (s *store) show(out []byte, r *resource, base string, sel selection) []byte
 	return appendJSON(out, m)
 }
 
+// outgoing is a resource on its way into an answer, for habits to look at and
+// to change.
+type outgoing struct {
+	r      *resource
+	base   string         // URL that locations begin with
+	listed bool           // in a ListResponse
+	body   map[string]any // as the client will see it
+}
+
+// show appends a resource to an answer. The lock is held.
+func (s *Server) show(out []byte, o outgoing, sel selection) []byte {
+	h := s.habits()
+	if !h.shows() {
+		return s.store.show(out, o.r, o.base, sel)
+	}
+	o.body = decode(s.store.show(nil, o.r, o.base, sel))
+	h.show(&o)
+	return appendJSON(out, o.body)
+}
+
 // made returns an attribute that the server makes.
 func (s *store) made(r *resource, name, base string) any {
 	switch name {

@@ -14,21 +14,23 @@ type notAllowed struct{ method, allow string }
 func (e *notAllowed) Error() string { return e.method + " is not allowed here, only " + e.allow }
 
 // route finds the operation for a path and a method (RFC 7644 section 3.2).
-func (s *Server) route(c call) (*response, error) {
-	rest, ok := strings.CutPrefix(c.URL.Path, s.base)
-	if !ok || rest != "" && rest[0] != '/' {
+func (s *Server) route(c *call) (*response, error) {
+	if c.outside {
 		return nil, s.nothingHere(c)
 	}
-	first, second, deep := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	first, second, deep := strings.Cut(strings.TrimPrefix(c.path, "/"), "/")
 	switch first {
 	case "", ".search":
 		if deep {
 			break
 		}
-		return s.routeSearch(c, first, []*table{s.store.users, s.store.groups})
+		return s.routeSearch(c, first, s.tables())
 	case "Users":
 		return s.routeTable(c, s.store.users, second, deep)
 	case "Groups":
+		if s.habits().settings.usersOnly {
+			break
+		}
 		return s.routeTable(c, s.store.groups, second, deep)
 	case "ServiceProviderConfig", "ResourceTypes", "Schemas":
 		if first == "ServiceProviderConfig" && deep {
@@ -42,12 +44,20 @@ func (s *Server) route(c call) (*response, error) {
 	return nil, s.nothingHere(c)
 }
 
-func (s *Server) nothingHere(c call) error {
+// tables are what this service provider holds.
+func (s *Server) tables() []*table {
+	if s.habits().settings.usersOnly {
+		return []*table{s.store.users}
+	}
+	return []*table{s.store.users, s.store.groups}
+}
+
+func (s *Server) nothingHere(c *call) error {
 	return answerError(http.StatusNotFound, "there is nothing at %s; the endpoints are below %s/", c.URL.Path, s.base)
 }
 
 // routeSearch serves a query over several types: POST .search or GET of the root.
-func (s *Server) routeSearch(c call, name string, tables []*table) (*response, error) {
+func (s *Server) routeSearch(c *call, name string, tables []*table) (*response, error) {
 	want := http.MethodGet
 	if name == ".search" {
 		want = http.MethodPost
@@ -58,7 +68,7 @@ func (s *Server) routeSearch(c call, name string, tables []*table) (*response, e
 	return s.search(c, tables)
 }
 
-func (s *Server) routeTable(c call, t *table, id string, deep bool) (*response, error) {
+func (s *Server) routeTable(c *call, t *table, id string, deep bool) (*response, error) {
 	switch {
 	case !deep:
 		switch c.Method {
@@ -77,7 +87,7 @@ func (s *Server) routeTable(c call, t *table, id string, deep bool) (*response, 
 }
 
 // one serves a single resource.
-func (s *Server) one(c call, t *table, id string) (*response, error) {
+func (s *Server) one(c *call, t *table, id string) (*response, error) {
 	sel, err := c.selection()
 	if err != nil {
 		return nil, err
@@ -91,7 +101,7 @@ func (s *Server) one(c call, t *table, id string) (*response, error) {
 	default:
 		return nil, &notAllowed{c.Method, "GET, PUT, PATCH, DELETE"}
 	}
-	body, err := c.object()
+	body, err := s.object(c)
 	if err != nil {
 		return nil, err
 	}
@@ -113,12 +123,12 @@ func (s *Server) one(c call, t *table, id string) (*response, error) {
 	return s.present(c, r, http.StatusOK, sel), nil
 }
 
-func (s *Server) post(c call, t *table) (*response, error) {
+func (s *Server) post(c *call, t *table) (*response, error) {
 	sel, err := c.selection()
 	if err != nil {
 		return nil, err
 	}
-	body, err := c.object()
+	body, err := s.object(c)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +141,16 @@ func (s *Server) post(c call, t *table) (*response, error) {
 	return s.present(c, r, http.StatusCreated, sel).with("Location", r.location(c.base)), nil
 }
 
-func (s *Server) read(c call, t *table, id string, sel selection) (*response, error) {
+// object reads the body of a write.
+func (s *Server) object(c *call) (map[string]any, error) {
+	body, err := c.object()
+	if err != nil {
+		return nil, err
+	}
+	return body, s.habits().body(c, body)
+}
+
+func (s *Server) read(c *call, t *table, id string, sel selection) (*response, error) {
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
 	r, err := s.store.get(t, id, condition{})
@@ -145,8 +164,11 @@ func (s *Server) read(c call, t *table, id string, sel selection) (*response, er
 }
 
 // present answers with a resource as it is now. The lock is held.
-func (s *Server) present(c call, r *resource, status int, sel selection) *response {
-	a := &response{status: status, body: s.store.show(make([]byte, 0, len(r.body)+512), r, c.base, sel)}
+func (s *Server) present(c *call, r *resource, status int, sel selection) *response {
+	a := &response{status: status, body: s.show(make([]byte, 0, len(r.body)+512), outgoing{r: r, base: c.base}, sel)}
+	if s.habits().settings.noETag {
+		return a
+	}
 	return a.with("ETag", r.etag())
 }
 
@@ -160,10 +182,14 @@ type query struct {
 	SortOrder          string   `json:"sortOrder"`
 	StartIndex         *int     `json:"startIndex"`
 	Count              *int     `json:"count"`
+	Cursor             *string  `json:"cursor"`
+
+	max     int  // page size cap
+	cursors bool // pages are reached by cursor (RFC 9865)
 }
 
 // query reads the search of a request.
-func (c call) query() (query, error) {
+func (c *call) query() (query, error) {
 	var q query
 	if c.Method == http.MethodPost {
 		if err := c.checkType(); err != nil {
@@ -186,13 +212,16 @@ func (c call) query() (query, error) {
 	if q.StartIndex, err = number(values, "startIndex"); err != nil {
 		return q, err
 	}
+	if cursor, given := values["cursor"]; given {
+		q.Cursor = &cursor
+	}
 	q.Count, err = number(values, "count")
 	return q, err
 }
 
 // parameters decodes the query. A plus stays a plus: a query is RFC 3986 text,
 // not a form.
-func (c call) parameters() (map[string]string, error) {
+func (c *call) parameters() (map[string]string, error) {
 	values := map[string]string{}
 	for pair := range strings.SplitSeq(c.URL.RawQuery, "&") {
 		name, value, _ := strings.Cut(pair, "=")
@@ -208,7 +237,7 @@ func (c call) parameters() (map[string]string, error) {
 	return values, nil
 }
 
-func (c call) selection() (selection, error) {
+func (c *call) selection() (selection, error) {
 	values, err := c.parameters()
 	if err != nil {
 		return selection{}, err

@@ -2,12 +2,14 @@
 // Groups with the core and enterprise schemas of RFC 7643, served by the rules
 // of RFC 7644 from memory, as an http.Handler. It is strict where the RFCs let
 // a server be strict, so that what it accepts is likely to be accepted
-// anywhere. On request it is slow, rate limited or faulty, and it can keep its
-// accounts in a file that later processes open again.
+// anywhere. On request it is slow, rate limited or faulty, has the habits of
+// real service providers or imitates one of them, and keeps its accounts in a
+// file that later processes open again.
 //
 // What happens to a request, in order: it is counted and read, the latency is
 // waited for, then come credentials, the rate limit, the planned fault, and at
 // last the SCIM operation. The log callback runs before the answer is written.
+// habit.go says where habits intervene; with none of them nothing does.
 package sandbox
 
 import (
@@ -16,12 +18,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // DefaultBasePath is where the endpoints live unless Options.BasePath says otherwise.
@@ -45,7 +46,11 @@ type Options struct {
 	Log  func(Request) // called once for each request, one call at a time, before it is answered
 	File string        // accounts are kept here; empty: in memory only
 
-	BasePath string           // default DefaultBasePath
+	Profile string   // a service provider to imitate; empty: a correct one
+	Habits  []string // NAME or NAME=VALUE, see Habits; they come after those of the profile
+	Scale   float64  // of limits, penalties, lags and tokens: 60 makes a minute a second; 0 means 1
+
+	BasePath string           // default: the profile's, or DefaultBasePath
 	Now      func() time.Time // default time.Now
 	Seed     uint64           // of ids and of random faults; 0: not repeatable
 }
@@ -60,6 +65,7 @@ type Request struct {
 	Status   int    // 0: the connection was cut on purpose
 	Body     []byte // of the request
 	Duration time.Duration
+	Early    bool // it came inside a wait that had been announced
 }
 
 // Server is the service provider. Its methods may be called from several
@@ -69,7 +75,12 @@ type Server struct {
 	base     string
 	store    *store
 	parser   parser
-	limiter  *rate.Limiter // nil: no limit
+	limits   *limiter  // Options.Rate
+	now0     time.Time // when Scale began to count
+	profile  profile
+	active   atomic.Pointer[behaviour] // swapped as a whole
+	closed   announced                 // waits for all requests
+	stats    statistics
 	requests atomic.Int64
 	logMu    sync.Mutex
 	randMu   sync.Mutex
@@ -80,8 +91,15 @@ type Server struct {
 // a last line torn by a crash is dropped, any other damage is an error. The
 // file belongs to one Server at a time; a second New on it is an error.
 func New(o Options) (*Server, error) {
+	p, err := findProfile(o.Profile)
+	if err != nil {
+		return nil, err
+	}
 	if o.BasePath == "" {
-		o.BasePath = DefaultBasePath
+		o.BasePath = p.base
+	}
+	if o.Scale <= 0 {
+		o.Scale = 1
 	}
 	if o.MaxResults <= 0 {
 		o.MaxResults = defaultMaxResults
@@ -93,16 +111,21 @@ func New(o Options) (*Server, error) {
 		o.Seed = rand.Uint64()
 	}
 	s := &Server{
-		opts:  o,
-		base:  "/" + strings.Trim(o.BasePath, "/"),
-		store: newStore(),
-		rand:  rand.New(rand.NewPCG(o.Seed, 0)),
+		opts:    o,
+		profile: p,
+		base:    "/" + strings.Trim(o.BasePath, "/"),
+		store:   newStore(),
+		rand:    rand.New(rand.NewPCG(o.Seed, 0)),
+	}
+	if o.Scale != 1 {
+		s.now0 = o.Now()
 	}
 	if s.base == "/" {
 		s.base = ""
 	}
-	if o.Rate.Events > 0 {
-		s.limiter = rate.NewLimiter(o.Rate.limit(), o.Rate.burst())
+	s.limits = newLimiter(s, rateOnly(o.Rate))
+	if err := s.SetHabits(o.Habits); err != nil {
+		return nil, err
 	}
 	if o.File != "" {
 		if err := s.store.open(o.File); err != nil {
@@ -112,8 +135,38 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
+// SetHabits puts these habits in the place of Options.Habits, while requests go
+// on; those of the profile stay. On an error nothing has changed.
+func (s *Server) SetHabits(specs []string) error {
+	b, err := s.behave(slices.Concat(s.profile.habits, specs), s.active.Load())
+	if err != nil {
+		return err
+	}
+	s.active.Store(b)
+	return nil
+}
+
+func (s *Server) habits() *behaviour { return s.active.Load() }
+
+// clock is the time that limits, penalties, lags and tokens go by: Scale times
+// as fast as Options.Now.
+func (s *Server) clock() time.Time {
+	if s.opts.Scale == 1 {
+		return s.opts.Now()
+	}
+	return s.now0.Add(time.Duration(float64(s.opts.Now().Sub(s.now0)) * s.opts.Scale))
+}
+
+// lasts is how long a duration of that clock takes in real time.
+func (s *Server) lasts(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / s.opts.Scale)
+}
+
 // Close closes the file. Every answered write is in it already.
 func (s *Server) Close() error { return s.store.close() }
+
+// BasePath is where the endpoints are, as in /scim/v2.
+func (s *Server) BasePath() string { return s.base }
 
 // Requests returns how many requests have come since New, refused ones and
 // those cut on purpose included.
@@ -142,8 +195,8 @@ func (s *Server) seed(t *table, bodies []map[string]any) ([]string, error) {
 	return ids, nil
 }
 
-// Users returns a copy of all users, oldest first, as GET would answer them,
-// with locations relative to the host.
+// Users returns a copy of all users, oldest first, as a correct GET would answer
+// them, whatever habits make of answers, with locations relative to the host.
 func (s *Server) Users() []map[string]any { return s.snapshot(s.store.users) }
 
 // Groups returns a copy of all groups, oldest first, with their members.

@@ -7,11 +7,28 @@ import (
 	"strings"
 )
 
+// listing is a page on its way out, for habits to look at and to change.
+type listing struct {
+	query                 query
+	found, page           []*resource
+	total, start, perPage int
+	next                  string // cursor of the following page
+	bare                  bool   // Resources are left out if there are none
+}
+
 // search answers a page of a listing.
-func (s *Server) search(c call, tables []*table) (*response, error) {
+func (s *Server) search(c *call, tables []*table) (*response, error) {
+	h := s.habits()
 	q, err := c.query()
 	if err != nil {
 		return nil, err
+	}
+	q.max = h.settings.maxResults
+	if err := h.query(&q); err != nil {
+		return nil, err
+	}
+	if q.Cursor != nil && !q.cursors && c.Method == http.MethodPost {
+		return nil, refuse("invalidSyntax", "there are no cursors here")
 	}
 	sel, err := newSelection(q.Attributes, q.ExcludedAttributes)
 	if err != nil {
@@ -23,27 +40,57 @@ func (s *Server) search(c call, tables []*table) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
+	found = h.visible(found, q)
 	if q.SortBy != "" {
 		if found, err = s.sorted(found, tables, q); err != nil {
 			return nil, err
 		}
 	}
-	start, page := s.page(found, q)
-	out := make([]byte, 0, 256+len(page)*1024)
+	l := &listing{query: q, found: found, total: len(found)}
+	if err := s.cut(l); err != nil {
+		return nil, err
+	}
+	if err := h.list(l); err != nil {
+		return nil, err
+	}
+	return &response{status: http.StatusOK, body: s.write(l, c.base, sel)}, nil
+}
+
+// cut takes the page that a search asks for.
+func (s *Server) cut(l *listing) error {
+	if l.query.cursors && l.query.StartIndex == nil {
+		return s.cutByCursor(l)
+	}
+	l.start, l.page = page(l.found, l.query)
+	l.perPage = len(l.page)
+	return nil
+}
+
+// write is the ListResponse of a page (RFC 7644 section 3.4.2). The lock is held.
+func (s *Server) write(l *listing, base string, sel selection) []byte {
+	out := make([]byte, 0, 256+len(l.page)*1024)
 	out = append(out, `{"schemas":["`+listURN+`"],"totalResults":`...)
-	out = strconv.AppendInt(out, int64(len(found)), 10)
-	out = append(out, `,"startIndex":`...)
-	out = strconv.AppendInt(out, int64(start), 10)
+	out = strconv.AppendInt(out, int64(l.total), 10)
+	if l.start > 0 {
+		out = append(out, `,"startIndex":`...)
+		out = strconv.AppendInt(out, int64(l.start), 10)
+	}
 	out = append(out, `,"itemsPerPage":`...)
-	out = strconv.AppendInt(out, int64(len(page)), 10)
+	out = strconv.AppendInt(out, int64(l.perPage), 10)
+	if l.next != "" {
+		out = appendJSON(append(out, `,"nextCursor":`...), l.next)
+	}
+	if l.bare && len(l.page) == 0 {
+		return append(out, '}')
+	}
 	out = append(out, `,"Resources":[`...)
-	for i, r := range page {
+	for i, r := range l.page {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = s.store.show(out, r, c.base, sel)
+		out = s.show(out, outgoing{r: r, base: base, listed: true}, sel)
 	}
-	return &response{status: http.StatusOK, body: append(out, "]}"...)}, nil
+	return append(out, "]}"...)
 }
 
 // matching finds what the filter lets through. Over several types, a type that
@@ -74,13 +121,13 @@ func (s *Server) matching(tables []*table, filter string) ([]*resource, error) {
 }
 
 // page cuts out what startIndex and count ask for (RFC 7644 section 3.4.2.4).
-func (s *Server) page(found []*resource, q query) (start int, page []*resource) {
-	start, count := 1, s.opts.MaxResults
+func page(found []*resource, q query) (start int, page []*resource) {
+	start, count := 1, q.max
 	if q.StartIndex != nil {
 		start = max(1, *q.StartIndex)
 	}
 	if q.Count != nil {
-		count = min(max(0, *q.Count), s.opts.MaxResults)
+		count = min(max(0, *q.Count), q.max)
 	}
 	if start > len(found) {
 		return start, nil

@@ -14,16 +14,34 @@ func (s *Server) create(t *table, body map[string]any) (*resource, error) {
 	}
 	edit := newMemberEdit(nil)
 	edit.take(m)
-	c := change{Op: "put", Kind: t.kind.Name, ID: s.newID(), At: s.now(), Version: 1, keys: keysOf(t.kind, m), Body: encode(m)}
+	c := change{Op: "put", Kind: t.kind.Name, ID: s.newID(), At: s.now(), Version: 1}
 	c.Created = c.At
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
+	if err := s.habits().accept(&incoming{server: s, method: http.MethodPost, table: t, id: c.ID, body: m, members: edit}); err != nil {
+		return nil, err
+	}
+	c.keys, c.Body = keysOf(t.kind, m), encode(m)
 	if err := s.store.check(t, c, m, nil, edit); err != nil {
 		return nil, err
 	}
 	c.Join, c.Leave = edit.result()
 	return s.store.commit(c)
 }
+
+// incoming is a resource on its way into the store, for habits to look at and
+// to change.
+type incoming struct {
+	server    *Server
+	method    string // POST, PUT or PATCH
+	table     *table
+	id        string
+	old, body map[string]any // canonical; old is nil for a POST
+	members   *memberEdit
+}
+
+// isUser says whether it is a user, and not a group.
+func (in *incoming) isUser() bool { return in.table == in.server.store.users }
 
 // now is the clock in the precision of meta.
 func (s *Server) now() time.Time { return s.opts.Now().UTC().Truncate(time.Millisecond) }
@@ -34,11 +52,11 @@ func (s *Server) replace(t *table, id string, body map[string]any, cond conditio
 	if err != nil {
 		return nil, err
 	}
-	return s.update(t, id, cond, func(_ map[string]any, edit *memberEdit) (map[string]any, error) {
+	return s.update(t, id, cond, edit{http.MethodPut, func(_ map[string]any, edit *memberEdit) (map[string]any, error) {
 		edit.clear()
 		edit.take(m)
 		return m, nil
-	})
+	}})
 }
 
 // patch is PATCH (RFC 7644 section 3.5.2): all operations or none.
@@ -47,20 +65,26 @@ func (s *Server) patch(t *table, id string, body map[string]any, cond condition)
 	if err != nil {
 		return nil, err
 	}
-	return s.update(t, id, cond, func(m map[string]any, edit *memberEdit) (map[string]any, error) {
-		p := patcher{server: s, id: id, kind: t.kind, body: m, members: edit}
+	return s.update(t, id, cond, edit{http.MethodPatch, func(m map[string]any, edit *memberEdit) (map[string]any, error) {
+		p := patcher{server: s, ops: ops, id: id, kind: t.kind, body: m, members: edit}
 		for i, op := range ops {
 			if err := p.apply(op); err != nil {
 				return nil, atOperation(err, i, op)
 			}
 		}
 		return m, t.kind.finish(m)
-	})
+	}})
 }
 
-// update changes a resource by a function that gets its decoded body and its
-// members to work on. A change that changes nothing keeps version and time.
-func (s *Server) update(t *table, id string, cond condition, edit func(map[string]any, *memberEdit) (map[string]any, error)) (*resource, error) {
+// edit is what a method does to a decoded body and its members: it returns the
+// new body.
+type edit struct {
+	method string
+	do     func(map[string]any, *memberEdit) (map[string]any, error)
+}
+
+// update changes a resource. A change that changes nothing keeps version and time.
+func (s *Server) update(t *table, id string, cond condition, e edit) (*resource, error) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	r, err := s.store.get(t, id, cond)
@@ -69,8 +93,11 @@ func (s *Server) update(t *table, id string, cond condition, edit func(map[strin
 	}
 	old := decode(r.body)
 	members := newMemberEdit(r.members)
-	m, err := edit(decode(r.body), members)
+	m, err := e.do(decode(r.body), members)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.habits().accept(&incoming{server: s, method: e.method, table: t, id: id, old: old, body: m, members: members}); err != nil {
 		return nil, err
 	}
 	c := change{
@@ -118,7 +145,7 @@ func (s *store) check(t *table, c change, m, old map[string]any, edit *memberEdi
 		if t == s.groups {
 			attr = "displayName"
 		}
-		return &scimError{http.StatusConflict, "uniqueness", attr + " is taken by " + other.id}
+		return &scimError{status: http.StatusConflict, scimType: "uniqueness", detail: attr + " is taken by " + other.id}
 	}
 	if id := managerOf(m); id != "" && id != managerOf(old) && s.users.byID[id] == nil {
 		return refuse("invalidValue", "manager.value %q is no user's id", id)
