@@ -39,10 +39,7 @@ func (d *drift) there(a Attr) any {
 	attr, leaf := d.shape.Lookup(at)
 	if list, isList := a.Value.([]Element); isList {
 		have, _ := readPath(d.body, at, d.shape).([]Element)
-		if attr.ignored() {
-			return a.Value
-		}
-		return attr.thereOf(attr.others(have), list, d.shape.Own[at.Attribute()] || d.shape.Patch.Whole)
+		return attr.thereOf(have, list, d.shape.Own[at.Attribute()])
 	}
 	var have any
 	if len(at.Filter) > 0 {
@@ -68,7 +65,7 @@ func (d *drift) element(at Path, attr *Definition) Element {
 	var fitting, untyped []Element
 	for _, e := range items(get(holder, at.Attr), attr) {
 		switch {
-		case attr.matches(e, at.Filter):
+		case attr.selects(at.Filter, e):
 			fitting = append(fitting, e)
 		case !slices.ContainsFunc(at.Filter, func(eq Eq) bool { return e[eq.Attr] != nil }):
 			untyped = append(untyped, e)
@@ -102,6 +99,16 @@ func (d *drift) agreement(at Path, attr *Definition, e Element) int {
 		}
 	}
 	return n
+}
+
+// selects tells whether a filter selects an element; absent is false (RFC 7643 section 2.4).
+func (d *Definition) selects(filter []Eq, e Element) bool {
+	for _, eq := range filter {
+		if !d.sub(eq.Attr).same(e[eq.Attr], eq.Value) && (e[eq.Attr] != nil || eq.Value != false) {
+			return false
+		}
+	}
+	return true
 }
 
 // thereOf gives, of what a list holds, what concerns the pushed elements.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,15 +22,22 @@ func (a *app) sandbox() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sandbox",
 		Short: "A SCIM 2.0 service provider for rehearsal",
-		Long: "Serves SCIM 2.0 (Users, Groups, discovery, filters, PATCH, paging, ETags) from memory until it is interrupted, and prints\n" +
-			"one line for each request on stdout. With --file the accounts outlive it.\n\n" +
-			"Faults: --fail \"10%\" or \"every 20\", followed by a status (503 unless given), drop-before (the connection is cut and nothing\n" +
-			"applied) or drop-after (applied, then cut).",
-		Example: "  scimsync sandbox --listen 127.0.0.1:8080 --token secret\n  scimsync sandbox --rate 10/m --latency 200ms --fail \"every 20 drop-after\"",
-		RunE:    func(*cobra.Command, []string) error { return a.serveSandbox(f) },
+		Long:  sandboxHelp(),
+		Example: "  scimsync sandbox --listen 127.0.0.1:8080 --token secret\n" +
+			"  scimsync sandbox --rate 10/m --latency 200ms --fail \"every 20 drop-after\"\n" +
+			"  scimsync sandbox --profile ringcentral --extensions 5 --scale 60\n" +
+			"  scimsync sandbox --habit filter-ignored --habit lost-reply=3",
+		RunE: func(*cobra.Command, []string) error { return a.serveSandbox(f) },
 	}
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "address to listen on; only loopback addresses are taken")
 	c.Flags().StringVar(&f.token, "token", "", "bearer token to ask for; empty: none")
+	c.Flags().StringVar(&f.basic, "basic", "", "USER:PASSWORD of HTTP Basic, also instead of the token; with OAuth the id and secret of the client")
+	c.Flags().StringVar(&f.profile, "profile", "", "the service to imitate, see above")
+	c.Flags().StringArrayVar(&f.habits, "habit", nil, "NAME or NAME=VALUE, see above; may be repeated; NAME=off takes one away from the profile")
+	c.Flags().StringVar(&f.extensions, "extensions", "", "how many accounts there may be: --habit extensions=N")
+	c.Flags().StringVar(&f.local, "local", "", "userName of a user that answers 405: --habit local=USERNAME")
+	c.Flags().StringVar(&f.tokenTTL, "token-ttl", "", "how long OAuth tokens are valid: --habit oauth=DURATION")
+	c.Flags().Float64Var(&f.scale, "scale", 1, "60 makes a minute a second in limits, penalties, lags and tokens")
 	c.Flags().StringVar(&f.rate, "rate", "", "answer 429 above this rate: 10/m, 5/s, 100/h, optionally \"10/m burst 3\"")
 	c.Flags().DurationVar(&f.latency, "latency", 0, "wait this long before each request is looked at")
 	c.Flags().StringVar(&f.fail, "fail", "", "faults on purpose, see above")
@@ -40,9 +48,34 @@ func (a *app) sandbox() *cobra.Command {
 }
 
 type sandboxFlags struct {
-	listen, token, rate, fail, file, log string
-	latency                              time.Duration
-	quiet                                bool
+	listen, token, basic, profile, extensions, local, tokenTTL string
+	rate, fail, file, log                                      string
+	habits                                                     []string
+	latency                                                    time.Duration
+	scale                                                      float64
+	quiet                                                      bool
+}
+
+func sandboxHelp() string {
+	var b strings.Builder
+	b.WriteString("Serves SCIM 2.0 (Users, Groups, discovery, filters, PATCH, paging, ETags) from memory until it is interrupted, and prints\n" +
+		"one line for each request on stdout. With --file the accounts outlive it.\n\n" +
+		"Faults: --fail \"10%\" or \"every 20\", followed by a status (503 unless given), drop-before (the connection is cut and nothing\n" +
+		"applied) or drop-after (applied, then cut).\n\n" +
+		"A profile imitates a service, for rehearsing a real config against it; a habit is one thing that services do otherwise.\n" +
+		"GET /-/stats counts the requests by method and path, those of each limit, and those inside a wait that had been announced;\n" +
+		"PUT /-/habits with one habit a line puts these in the place of the flags, while the sandbox runs.\n")
+	for _, section := range []struct {
+		title string
+		lines []sandbox.Description
+	}{{"Profiles", sandbox.Profiles()}, {"Habits", sandbox.Habits()}} {
+		fmt.Fprintf(&b, "\n%s:\n", section.title)
+		for _, d := range section.lines {
+			fmt.Fprintf(&b, "  %-26s %s\n", d.Name, d.Help)
+		}
+	}
+	fmt.Fprintf(&b, "\nLimits are written so: %s", sandbox.LimitsHelp)
+	return b.String()
 }
 
 func (f sandboxFlags) options() (sandbox.Options, error) {
@@ -54,7 +87,26 @@ func (f sandboxFlags) options() (sandbox.Options, error) {
 	if err != nil {
 		return sandbox.Options{}, usageError{fmt.Errorf("--fail: %w", err)}
 	}
-	return sandbox.Options{BearerToken: f.token, Rate: rate, Latency: f.latency, Fail: fail, File: f.file}, nil
+	if f.scale <= 0 {
+		return sandbox.Options{}, usageError{fmt.Errorf("--scale %v: it must be above 0", f.scale)}
+	}
+	user, password, ok := strings.Cut(f.basic, ":")
+	if f.basic != "" && (!ok || user == "") {
+		return sandbox.Options{}, usageError{errors.New("--basic: write USER:PASSWORD")}
+	}
+	habits := f.habits
+	for name, value := range map[string]string{"extensions": f.extensions, "local": f.local, "oauth": f.tokenTTL} {
+		if value != "" {
+			habits = append(habits, name+"="+value)
+		}
+	}
+	if _, err := sandbox.New(sandbox.Options{Profile: f.profile, Habits: habits}); err != nil {
+		return sandbox.Options{}, usageError{err}
+	}
+	return sandbox.Options{
+		BearerToken: f.token, BasicUser: user, BasicPassword: password, Rate: rate, Latency: f.latency, Fail: fail, File: f.file,
+		Profile: f.profile, Habits: habits, Scale: f.scale,
+	}, nil
 }
 
 func (a *app) serveSandbox(f sandboxFlags) error {
@@ -84,7 +136,7 @@ func (a *app) serveSandbox(f sandboxFlags) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen: %w", err), server.Close())
 	}
-	fmt.Fprintf(a.Err, "sandbox: http://%s%s\n", listener.Addr(), sandbox.DefaultBasePath)
+	fmt.Fprintf(a.Err, "sandbox: http://%s%s\n", listener.Addr(), server.BasePath())
 	return errors.Join(serve(a.ctx, listener, server), server.Close())
 }
 
@@ -123,7 +175,8 @@ func jsonLog(out io.Writer) func(sandbox.Request) {
 			Path   string    `json:"path"`
 			Query  string    `json:"query,omitempty"`
 			Status int       `json:"status"`
+			Early  bool      `json:"early,omitempty"`
 			Body   string    `json:"body,omitempty"`
-		}{r.N, r.Time, r.Method, r.Path, r.RawQuery, r.Status, string(r.Body)})
+		}{r.N, r.Time, r.Method, r.Path, r.RawQuery, r.Status, r.Early, string(r.Body)})
 	}
 }
