@@ -67,7 +67,7 @@ type behaviour struct {
 	settings settings
 }
 
-// ParseHabit splits NAME or NAME=VALUE and says whether there is such a habit.
+// parseHabit splits NAME or NAME=VALUE and says whether there is such a habit.
 func parseHabit(spec string) (habit, string, error) {
 	name, value, given := strings.Cut(strings.TrimSpace(spec), "=")
 	i := slices.IndexFunc(habitTable(), func(h habit) bool { return h.name == name })

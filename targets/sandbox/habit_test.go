@@ -103,7 +103,8 @@ func TestHabitSpecs(t *testing.T) {
 		"limit=a 10/m x":        `limit a: what is "x"?`,
 		"limit=a 10/m over x":   `over x: write a number of bytes`,
 		"limit=penalty":         `invalid duration`,
-		"limit=retry-after x":   `retry-after is seconds, unit, quoted, date or none, not "x"`,
+		"limit=headers":         `headers is x-rate-limit or ratelimit or triple, not ""`,
+		"limit=retry-after x":   `retry-after is seconds or unit or quoted or date or none, not "x"`,
 	} {
 		_, err := New(Options{Habits: []string{spec}})
 		if err == nil || !strings.Contains(err.Error(), want) {

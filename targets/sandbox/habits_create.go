@@ -59,6 +59,8 @@ var createHabits = []habit{
 	}})},
 	{name: "lost-reply", takes: "N", value: "1", make: counted(lostReply),
 		help: "the N-th write is applied and its connection cut without an answer"},
+	{name: "late-reply", takes: "DURATION", value: "2m", make: lasting(lateReply),
+		help: "the first write is applied and answered only after so long"},
 }
 
 func extensions(_ *Server, n int) hooks {
@@ -177,6 +179,18 @@ func accepted(s *Server, d time.Duration) hooks {
 		}
 		time.AfterFunc(s.lasts(d), func() { _, _ = next(c) })
 		return &response{status: http.StatusAccepted}, nil
+	}}
+}
+
+// lateReply is for clients that give up waiting.
+func lateReply(s *Server, d time.Duration) hooks {
+	var seen atomic.Bool
+	return hooks{pass: func(c *call, next handler) (*response, error) {
+		a, err := next(c)
+		if !c.reads() && !c.isToken() && err == nil && a != nil && a.status < 300 && seen.CompareAndSwap(false, true) {
+			err = wait(c.Context(), s.lasts(d))
+		}
+		return a, err
 	}}
 }
 

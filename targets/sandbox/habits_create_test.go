@@ -120,6 +120,17 @@ var createTests = map[string]func(*testing.T){
 			t.Errorf("%v %q", r.header, r.raw)
 		}
 	},
+	"late-reply": func(t *testing.T) {
+		h := serve(t, Options{Scale: 2, Habits: []string{"late-reply=1600ms"}})
+		h.refused(400, "invalidSyntax", "POST", "/Users", `{}`)
+		start := time.Now()
+		h.user(`"userName":"a"`)
+		first := time.Since(start)
+		h.user(`"userName":"b"`)
+		if second := time.Since(start) - first; first < 800*time.Millisecond || second > 800*time.Millisecond {
+			t.Errorf("answered after %v and %v", first, second)
+		}
+	},
 	"lost-reply": func(t *testing.T) {
 		h := having(t, "lost-reply=2")
 		h.user(`"userName":"a"`)

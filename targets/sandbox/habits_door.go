@@ -16,8 +16,8 @@ var doorHabits = []habit{
 		help: "for so long every answer is a 503 with an HTML page and no Retry-After"},
 	{name: "overloaded", takes: "DURATION", value: "10s", make: lasting(overloaded),
 		help: "for so long every answer is a 503 with Retry-After"},
-	{name: "login-page", help: "every answer is a 200 with the HTML page of a log-in",
-		make: always(hooks{door: func(*call, handler) (*response, error) { return htmlPage(http.StatusOK, "Log in"), nil }})},
+	{name: "login-page", takes: "DURATION", value: "1h", make: lasting(loginPage),
+		help: "for so long every answer is a 200 with the HTML page of a log-in"},
 	{name: "login-redirect", help: "every answer is a 302 to a log-in page", make: always(hooks{door: redirect})},
 	{name: "user-agent", help: "403 without a body for requests without User-Agent", make: always(hooks{door: needsUserAgent})},
 	{name: "accept-required", help: "406 for requests whose Accept does not name application/scim+json", make: always(hooks{door: func(c *call, next handler) (*response, error) {
@@ -48,10 +48,19 @@ var doorHabits = []habit{
 }
 
 func maintenance(s *Server, d time.Duration) hooks {
+	return s.instead(d, htmlPage(http.StatusServiceUnavailable, "Down for maintenance"))
+}
+
+func loginPage(s *Server, d time.Duration) hooks {
+	return s.instead(d, htmlPage(http.StatusOK, "Log in"))
+}
+
+// instead answers everything with a page for a while.
+func (s *Server) instead(d time.Duration, page *response) hooks {
 	until := s.clock().Add(d)
 	return hooks{door: func(c *call, next handler) (*response, error) {
 		if s.clock().Before(until) {
-			return htmlPage(http.StatusServiceUnavailable, "Down for maintenance"), nil
+			return page, nil
 		}
 		return next(c)
 	}}

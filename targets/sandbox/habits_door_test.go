@@ -38,7 +38,10 @@ var doorTests = map[string]func(*testing.T){
 		}
 	},
 	"login-page": func(t *testing.T) {
-		r := having(t, "login-page").must(200, "GET", "/Users?filter=x", "")
+		h, step := clocked(t, Options{BearerToken: "t", Habits: []string{"login-page=1m"}})
+		r := h.must(200, "GET", "/Users?filter=x", "")
+		step(time.Minute)
+		h.refused(401, "", "GET", "/Users", "")
 		if !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") || !strings.HasPrefix(r.raw, "<!DOCTYPE html>") {
 			t.Errorf("%v %s", r.header, r.raw)
 		}

@@ -39,7 +39,7 @@ type limiter struct {
 	penalty    time.Duration // a limit that was exceeded stays shut so long from the last call
 	pause      time.Duration // the same from the first call
 	retryAfter string        // how the wait is told: seconds, unit, quoted, date or none
-	headers    bool          // X-Rate-Limit-Group, -Limit, -Remaining, -Window
+	headers    string        // that tell what is left: x-rate-limit, ratelimit, triple; empty: none
 }
 
 // rateOnly is the limits of Options.Rate.
@@ -63,24 +63,22 @@ func (l *limiter) pass(c *call, next handler) (*response, error) {
 	if len(l.limits) == 0 || c.open {
 		return next(c)
 	}
-	group, left, a := l.take(c)
+	told, a := l.take(c)
 	if a == nil {
 		var err error
 		if a, err = next(c); err != nil {
 			a = l.server.refusal(err)
 		}
 	}
-	if l.headers && group != nil && a != nil {
-		a.with("X-Rate-Limit-Group", group.name).with("X-Rate-Limit-Limit", strconv.Itoa(group.Events)).
-			with("X-Rate-Limit-Remaining", strconv.Itoa(left)).
-			with("X-Rate-Limit-Window", strconv.Itoa(seconds(l.server.lasts(group.Per))))
+	if a != nil {
+		a.header = append(a.header, told...)
 	}
 	return a, nil
 }
 
-// take counts a request. It returns the first limit that fits, what is left of
-// it, and the refusal if there is no room.
-func (l *limiter) take(c *call) (first *limit, left int, refused *response) {
+// take counts a request. It returns headers that tell what is left, and the
+// refusal if there is no room.
+func (l *limiter) take(c *call) (told [][2]string, refused *response) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, real := l.server.clock(), l.server.opts.Now()
@@ -94,7 +92,7 @@ func (l *limiter) take(c *call) (first *limit, left int, refused *response) {
 	for _, g := range fits {
 		if wait := l.room(g, now); wait > 0 {
 			g.tally.Refused++
-			return g, 0, l.refuse(c, g, wait)
+			return l.tell(g, 0, wait), l.refuse(g, wait)
 		}
 	}
 	for _, g := range fits {
@@ -102,9 +100,33 @@ func (l *limiter) take(c *call) (first *limit, left int, refused *response) {
 		g.tally.allow(real)
 	}
 	if len(fits) == 0 {
-		return nil, 0, nil
+		return nil, nil
 	}
-	return fits[0], fits[0].left(now), nil
+	g := fits[0]
+	left := g.left(now)
+	wait := g.Per
+	if left == 0 {
+		wait = g.room(now)
+	}
+	return l.tell(g, left, wait), nil
+}
+
+// tell is the headers for a limit of which so much is left for that long.
+func (l *limiter) tell(g *limit, left int, wait time.Duration) [][2]string {
+	per, reset := seconds(l.server.lasts(g.Per)), seconds(l.server.lasts(wait))
+	switch n := strconv.Itoa; l.headers {
+	case "x-rate-limit": // RingCentral
+		return [][2]string{
+			{"X-Rate-Limit-Group", g.name}, {"X-Rate-Limit-Limit", n(g.Events)}, {"X-Rate-Limit-Remaining", n(left)}, {"X-Rate-Limit-Window", n(per)},
+		}
+	case "ratelimit": // draft-ietf-httpapi-ratelimit-headers
+		return [][2]string{
+			{"RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", g.name, g.Events, per)}, {"RateLimit", fmt.Sprintf("%q;r=%d;t=%d", g.name, left, reset)},
+		}
+	case "triple": // its older versions, still in use
+		return [][2]string{{"RateLimit-Limit", n(g.Events)}, {"RateLimit-Remaining", n(left)}, {"RateLimit-Reset", n(reset)}}
+	}
+	return nil
 }
 
 // room says how long there is none, and shuts a limit that was exceeded.
@@ -126,7 +148,7 @@ func (l *limiter) room(g *limit, now time.Time) time.Duration {
 	return shut
 }
 
-func (l *limiter) refuse(c *call, g *limit, wait time.Duration) *response {
+func (l *limiter) refuse(g *limit, wait time.Duration) *response {
 	real := max(time.Millisecond, l.server.lasts(wait))
 	e := answerError(http.StatusTooManyRequests, "the limit is %d requests in %v; try again in %d s", g.Events, g.Per, seconds(real))
 	if l.penalty > 0 {
@@ -186,8 +208,9 @@ search, TOKEN one for a token. PATH is /Users for the collection and /Users/* fo
   penalty 60s          each call above a limit shuts it so long, also those while it is shut
   pause 2s             the first call above a limit shuts it so long
   retry-after FORM     how the wait is told: seconds (unless given), unit (2 seconds), quoted ("2 seconds"), date or none
-  headers              X-Rate-Limit-Group, -Limit, -Remaining and -Window in every answer
-as in "Heavy 10/m POST,PUT,PATCH,DELETE; big 5/30s PATCH /Groups/* over 500; penalty 60s; retry-after none; headers".`
+  headers FORM         what every answer tells of the limit: x-rate-limit (-Group, -Limit, -Remaining, -Window), ratelimit
+                       (RateLimit and RateLimit-Policy) or triple (RateLimit-Limit, -Remaining, -Reset)
+as in "Heavy 10/m POST,PUT,PATCH,DELETE; big 5/30s PATCH /Groups/* over 500; penalty 60s; retry-after none; headers x-rate-limit".`
 
 var limitHabits = []habit{{
 	name: "limit", takes: "LIMITS",
@@ -210,16 +233,15 @@ func (l *limiter) parse(text string) error {
 		var err error
 		switch words[0] {
 		case "headers":
-			l.headers = true
+			l.headers = second(words)
+			err = among("headers", l.headers, "x-rate-limit", "ratelimit", "triple")
 		case "penalty":
 			l.penalty, err = time.ParseDuration(second(words))
 		case "pause":
 			l.pause, err = time.ParseDuration(second(words))
 		case "retry-after":
 			l.retryAfter = second(words)
-			if !slices.Contains([]string{"seconds", "unit", "quoted", "date", "none"}, l.retryAfter) {
-				err = fmt.Errorf("retry-after is seconds, unit, quoted, date or none, not %q", l.retryAfter)
-			}
+			err = among("retry-after", l.retryAfter, "seconds", "unit", "quoted", "date", "none")
 		default:
 			var g *limit
 			if g, err = parseLimit(words); err == nil {
@@ -229,6 +251,13 @@ func (l *limiter) parse(text string) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func among(name, word string, words ...string) error {
+	if !slices.Contains(words, word) {
+		return fmt.Errorf("%s is %s, not %q", name, strings.Join(words, " or "), word)
 	}
 	return nil
 }

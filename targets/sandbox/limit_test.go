@@ -85,6 +85,33 @@ var limitTests = map[string]func(*testing.T){"limit": func(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
+	t.Run("headers", func(t *testing.T) {
+		h, step := clocked(t, Options{Habits: []string{"limit=reads 2/m GET; headers ratelimit"}})
+		told := func(status int, names ...string) string {
+			t.Helper()
+			r := h.must(status, "GET", "/Users", "")
+			var all []string
+			for _, name := range names {
+				all = append(all, r.header.Get(name))
+			}
+			return strings.Join(all, " ")
+		}
+		for _, want := range []string{`"reads";q=2;w=60 "reads";r=1;t=60`, `"reads";q=2;w=60 "reads";r=0;t=50`} {
+			if got := told(200, "RateLimit-Policy", "RateLimit"); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+			step(10 * time.Second)
+		}
+		if got := told(429, "RateLimit", "Retry-After"); got != `"reads";r=0;t=40 40` {
+			t.Errorf("%s", got)
+		}
+		if err := h.SetHabits([]string{"limit=2/m; headers triple"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := told(200, "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"); got != "2 1 60" {
+			t.Errorf("%s", got)
+		}
+	})
 	t.Run("scaled", func(t *testing.T) {
 		h, step := clocked(t, Options{Scale: 60, Habits: []string{"limit=10/m"}})
 		for range 10 {
@@ -112,7 +139,7 @@ func (h *host) twoAndGroup() (group string, ids [2]string) {
 
 // A penalty begins again with each call; other limits go on.
 func testPenalty(t *testing.T) {
-	h, step := clocked(t, Options{Habits: []string{"limit=Light 50/m GET; Heavy 2/m POST,PATCH; penalty 60s; retry-after none; headers"}})
+	h, step := clocked(t, Options{Habits: []string{"limit=Light 50/m GET; Heavy 2/m POST,PATCH; penalty 60s; retry-after none; headers x-rate-limit"}})
 	post := func(status int, name string) reply {
 		t.Helper()
 		return h.must(status, "POST", "/Users", userBody(`"userName":"`+name+`"`))

@@ -64,7 +64,7 @@ var foremost = []profile{
 			// Rate limits guide: Light 50/min, Heavy 10/min, Auth 5/min, counted in a sliding window for each user and
 			// app; penalty 60 s, which every call restarts; X-Rate-Limit headers; 429 CMN-304 for a concurrent duplicate.
 			// Retry-After is usually there; the harder case without it is imitated.
-			"limit=Light 50/m GET,SEARCH; Heavy 10/m POST,PUT,PATCH,DELETE; Auth 5/m TOKEN; penalty 60s; retry-after none; headers",
+			"limit=Light 50/m GET,SEARCH; Heavy 10/m POST,PUT,PATCH,DELETE; Auth 5/m TOKEN; penalty 60s; retry-after none; headers x-rate-limit",
 			"one-writer",
 			// API reference: lower-case op; filter on userName and email; count is 100 by default.
 			"ops=lower", "filter-only=userName,email", "page-max=100",
