@@ -62,26 +62,46 @@ func Adopt(create *plan.Change, found *plan.Found, how Adoption, shape resource.
 	c.RemoteID = found.ID
 	c.Mine = mine || how.Free
 	c.Doubt.Created = c.Doubt.Created && mine
-	have := resource.Flatten(found.Body, want, shape)
-	switch {
-	case c.Doubt.Created || how.Values == OverwriteValues:
-		c.edit(resource.Overwrite(have, want, c.Doubt.Maybe, shape))
-	case how.Values == FillValues:
-		c.edit(resource.Fill(have, want, c.Doubt.Maybe, shape))
+	edit, err := c.taking(found, how.Values, shape)
+	if err != nil {
+		return nil, err
 	}
 	inactive := found.Active == record.False
 	switch {
 	case create.Early() && inactive: // it stays as it is
-		if c.Before == nil {
-			c.Before, c.After = map[string]any{}, map[string]any{}
+		if edit.Before == nil {
+			edit.Before, edit.After = map[string]any{}, map[string]any{}
 		}
-		c.Before["active"], c.After["active"] = false, false
+		edit.Before["active"], edit.After["active"] = false, false
 	case create.Early(): // it is not to be active yet: once it is ours, that is a change
 		c.NextRun = true
 	case inactive:
-		c.setActive(true)
+		edit = switched(edit, true)
 	}
+	c.edit(edit, shape)
 	return c.Change, nil
+}
+
+// taking gives what an account that is taken over gets.
+func (b builder) taking(found *plan.Found, values Values, shape resource.Shape) (resource.Edit, error) {
+	if b.Doubt.Created { // it is ours already
+		values = OverwriteValues
+	}
+	if values == KeepValues {
+		return resource.Edit{}, nil
+	}
+	have := resource.Flatten(found.Body, b.Want, shape)
+	if values == FillValues {
+		shape.Own = nil // what is there stays, in a list of ours too
+	}
+	if path, most := shape.Crowded(have, b.Want); path != "" {
+		return resource.Edit{}, fmt.Errorf("account %s has other %s than this person's, and the service takes %d of them; remove them there, or map what is there",
+			found.ID, path, most)
+	}
+	if values == FillValues {
+		return resource.Fill(have, b.Want, b.Doubt.Maybe, shape), nil
+	}
+	return resource.Overwrite(have, b.Want, b.Doubt.Maybe, shape), nil
 }
 
 // Left is the change for an account that a create in doubt did make, while its
@@ -90,7 +110,8 @@ func Left(create *plan.Change, found *plan.Found) *plan.Change {
 	c := builder{create.As(plan.Deactivate)}
 	c.RemoteID = found.ID
 	c.Doubt.Maybe = nil // it is what is wanted here
-	c.setActive(false)
+	edit := switched(resource.Edit{}, false)
+	c.Ops, c.Before, c.After = edit.Ops, edit.Before, edit.After
 	return c.Change
 }
 

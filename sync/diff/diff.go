@@ -135,7 +135,7 @@ func update(in *Input) (Next, *plan.Change) {
 		return Nothing, nil
 	}
 	c := in.change(plan.Update)
-	c.edit(edit)
+	c.edit(edit, in.Shape)
 	c.Rename = in.renames()
 	return Send, c.Change
 }
@@ -143,15 +143,14 @@ func update(in *Input) (Next, *plan.Change) {
 func reactivate(in *Input) *plan.Change {
 	edit := resource.Ops(in.Entry.Resource, in.Want, in.Shape, in.maybe())
 	c := in.change(plan.Reactivate)
-	c.edit(edit)
-	c.setActive(true)
+	c.edit(switched(edit, true), in.Shape)
 	c.Rename = in.renames()
 	return c.Change
 }
 
 func deactivate(in *Input) *plan.Change {
 	c := in.change(plan.Deactivate)
-	c.setActive(false)
+	c.edit(switched(resource.Edit{}, false), in.Shape)
 	c.NextRun = in.deletes()
 	// The account keeps what it last held, so that a return needs only what changed.
 	c.Want.Resource = in.Entry.Resource
@@ -172,17 +171,20 @@ func (in *Input) change(action plan.Action) builder {
 	return builder{c}
 }
 
-func (b builder) edit(e resource.Edit) {
-	b.Ops, b.Before, b.After = e.Ops, e.Before, e.After
+// edit puts operations into the requests that the service takes.
+func (b builder) edit(e resource.Edit, shape resource.Shape) {
+	b.Before, b.After = e.Before, e.After
+	b.Ops, b.Parts = shape.Requests(e.Ops)
 }
 
-// setActive puts the operation on `active` in front of the others.
-func (b builder) setActive(active bool) {
-	if b.Before == nil {
-		b.Before, b.After = map[string]any{}, map[string]any{}
+// switched is an edit with the operation on `active` in front.
+func switched(e resource.Edit, active bool) resource.Edit {
+	if e.Before == nil {
+		e.Before, e.After = map[string]any{}, map[string]any{}
 	}
-	b.Before["active"], b.After["active"] = !active, active
-	b.Ops = append([]resource.Op{{Op: "replace", Path: "active", Value: active}}, b.Ops...)
+	e.Before["active"], e.After["active"] = !active, active
+	e.Ops = append([]resource.Op{{Op: "replace", Path: "active", Value: active}}, e.Ops...)
+	return e
 }
 
 // renames tells whether the login or the anchor changes, or may change back.

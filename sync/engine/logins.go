@@ -110,18 +110,13 @@ func (w *work) temporary(c *plan.Change) error {
 		return err
 	}
 	entry := entries[0]
-	old := entry.Resource.Text("userName")
-	login := "tmp" + c.Digest()[:8] + "-" + old
-	held := map[string]any{}
-	for _, a := range entry.Resource.Attrs {
-		held[a.Path] = a.Value
-	}
-	held["userName"] = login
+	login := w.shape.TemporaryLogin(entry.Resource.Text("userName"), c.Digest()[:8])
+	want := resource.Wanted{Resource: w.shape.WithLogin(entry.Resource, login), Managed: entry.Managed}
+	edit := resource.Ops(entry.Resource, want, w.shape, nil)
+	ops, parts := w.shape.Requests(edit.Ops)
 	return w.book.add(&plan.Change{Action: plan.Update, Kind: c.Kind, Key: c.Key, Name: c.Name, RemoteID: c.RemoteID,
-		Before: map[string]any{"userName": old}, After: map[string]any{"userName": login},
-		Ops:   []resource.Op{{Op: "replace", Path: "userName", Value: login}},
-		Cause: c.Cause, Rename: true, Temporary: login, NextRun: true, Doubt: c.Doubt,
-		Want: resource.Wanted{Resource: resource.New(held), Managed: entry.Managed}})
+		Before: edit.Before, After: edit.After, Ops: ops, Parts: parts,
+		Cause: c.Cause, Rename: true, Temporary: login, NextRun: true, Doubt: c.Doubt, Want: want})
 }
 
 // loginFree tells why a new account may not have its login; nil: it may. vacant tells

@@ -8,6 +8,7 @@ import (
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
+	"scimsync/sync/resource"
 )
 
 // person decides for one person.
@@ -24,8 +25,12 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 		// Who is known to be inactive is deactivated, whatever else cannot be mapped.
 		leaves := result.In == record.True && result.Active == record.False &&
 			(in.Intent != nil || entry != nil && entry.Standing == ledger.Live)
-		if result.Err != nil && !leaves {
-			w.park(row.Key, in.Name, ledger.Parked{Kind: ledger.ParkedMapping, Error: result.Err.Error()})
+		why := result.Err
+		if why == nil {
+			why = w.fixed(entry, result.Want.Resource)
+		}
+		if why != nil && !leaves {
+			w.park(row.Key, in.Name, ledger.Parked{Kind: ledger.ParkedMapping, Error: why.Error()})
 			return nil
 		}
 		in.Present, in.Active, in.Want, due = result.In == record.True, result.Active, result.Want, result.Due
@@ -61,6 +66,20 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 		}
 	}
 	return nil
+}
+
+// fixed tells which value of an account would have to change that the service takes only
+// when an account is made; nil: none.
+func (w *work) fixed(entry *ledger.Entry, want resource.Resource) error {
+	if entry == nil || entry.Standing == ledger.Gone {
+		return nil
+	}
+	path := w.shape.Fixed(entry.Resource, want)
+	if path == "" {
+		return nil
+	}
+	return fmt.Errorf("%s changes, and %s takes it only when an account is made: give it its old value at the source, or map it to something that never changes",
+		path, w.flow.Flow.Target)
 }
 
 // because says in a few words why nothing follows for a person who was asked for.

@@ -1,11 +1,16 @@
 package resource
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Fill gives the operations for an account that is taken over with `values: fill`:
 // what is wanted and has no value there yet. Nothing is changed or cleared: an
 // element of a type that has a value stays as it is, of a list only missing
 // elements are added, and the account's primary stays primary.
+//
+// An attribute that can only be replaced as a whole stays when it has any value.
 //
 // sent is what an earlier request of ours, whose fate is not known, has sent, by path:
 // where the account holds it, it is ours, and is changed or goes.
@@ -13,15 +18,22 @@ func Fill(have Resource, want Wanted, sent map[string]any, shape Shape) Edit {
 	a := adoption{have: have, shape: shape}
 	full := a.wanted(want)
 	shape.Own = nil // to own a list is no reason to clear it here
+	if shape.Patch.Whole {
+		sent = maps.Clone(sent)
+		maps.DeleteFunc(sent, func(path string, _ any) bool { return shape.find(Split(path)).Multi })
+	}
 	present := a.left(sent, want, &full)
 	values := map[string]any{}
 	for _, x := range full.Attrs {
 		at := Split(x.Path)
+		def := shape.find(at)
 		list, isList := x.Value.([]Element)
 		switch {
+		case def.Multi && shape.Patch.Whole && a.have.Get(at.Attribute()) != nil:
+			values[x.Path], present[x.Path] = x.Value, x.Value
 		case isList:
 			ours := sentList(sent[x.Path])
-			values[x.Path], present[x.Path] = a.fillList(x.Path, list, ours, shape.find(at))
+			values[x.Path], present[x.Path] = a.fillList(x.Path, list, ours, def)
 		case a.ours(x.Path, sent):
 			values[x.Path], present[x.Path] = x.Value, have.Get(x.Path)
 		case a.filled(at):
@@ -92,6 +104,36 @@ func (a adoption) ours(path string, sent map[string]any) bool {
 type adoption struct {
 	have  Resource
 	shape Shape
+}
+
+// Crowded gives the attribute of which an account has so many values that what is wanted
+// besides finds no room, and how many values there may be; "": there is room for all.
+func (s Shape) Crowded(have Resource, want Wanted) (path string, most int) {
+	fresh := map[string][]string{} // by attribute: the elements that come
+	for _, x := range want.Attrs {
+		at := Split(x.Path)
+		def := s.find(at)
+		attr := at.Attribute()
+		if def.MaxValues == 0 || s.Patch.Whole || s.Own[attr] {
+			continue
+		}
+		there, _ := have.Get(attr).([]Element)
+		if len(at.Filter) > 0 && def.index(there, at.Filter) < 0 && !slices.Contains(fresh[attr], at.Head()) {
+			fresh[attr] = append(fresh[attr], at.Head())
+		}
+		if list, isList := x.Value.([]Element); isList {
+			found, ids := def.byIdentity(there, list)
+			for _, id := range ids {
+				if _, has := found[0][id]; !has {
+					fresh[attr] = append(fresh[attr], id)
+				}
+			}
+		}
+		if len(fresh[attr]) > 0 && len(there)+len(fresh[attr]) > def.MaxValues {
+			return attr, def.MaxValues
+		}
+	}
+	return "", 0
 }
 
 // wanted is everything to bring about: managed values, and those for empty places.
@@ -165,7 +207,8 @@ func (a adoption) overwriteList(path string, want, ours []Element, def *Definiti
 	for _, e := range have {
 		w, wanted := found[0][def.Identity(e)]
 		if !wanted {
-			if _, sent := found[1][def.Identity(e)]; sent || a.shape.Own[path] {
+			_, sent := found[1][def.Identity(e)]
+			if sent || (a.shape.Own[path] || a.shape.Patch.Whole) && !def.its(e) {
 				list = append(list, e)
 			}
 			continue
@@ -203,15 +246,4 @@ func (a adoption) common(path string, list []Element) []Element {
 		}
 	}
 	return both
-}
-
-// same compares two values by the schema's rules (RFC 7643 sections 2.2, 2.3):
-// case counts only where the schema says so.
-func (d *Definition) same(a, b any) bool {
-	s, isText := a.(string)
-	t, alsoText := b.(string)
-	if isText && alsoText && !d.CaseExact {
-		return fold(s) == fold(t)
-	}
-	return SameValue(a, b)
 }

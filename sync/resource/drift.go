@@ -39,7 +39,10 @@ func (d *drift) there(a Attr) any {
 	attr, leaf := d.shape.Lookup(at)
 	if list, isList := a.Value.([]Element); isList {
 		have, _ := readPath(d.body, at, d.shape).([]Element)
-		return attr.thereOf(have, list, d.shape.Own[at.Attribute()])
+		if attr.ignored() {
+			return a.Value
+		}
+		return attr.thereOf(attr.others(have), list, d.shape.Own[at.Attribute()] || d.shape.Patch.Whole)
 	}
 	var have any
 	if len(at.Filter) > 0 {
@@ -65,7 +68,7 @@ func (d *drift) element(at Path, attr *Definition) Element {
 	var fitting, untyped []Element
 	for _, e := range items(get(holder, at.Attr), attr) {
 		switch {
-		case attr.selects(at.Filter, e):
+		case attr.matches(e, at.Filter):
 			fitting = append(fitting, e)
 		case !slices.ContainsFunc(at.Filter, func(eq Eq) bool { return e[eq.Attr] != nil }):
 			untyped = append(untyped, e)
@@ -99,16 +102,6 @@ func (d *drift) agreement(at Path, attr *Definition, e Element) int {
 		}
 	}
 	return n
-}
-
-// selects tells whether a filter selects an element; absent is false (RFC 7643 section 2.4).
-func (d *Definition) selects(filter []Eq, e Element) bool {
-	for _, eq := range filter {
-		if !d.sub(eq.Attr).same(e[eq.Attr], eq.Value) && (e[eq.Attr] != nil || eq.Value != false) {
-			return false
-		}
-	}
-	return true
 }
 
 // thereOf gives, of what a list holds, what concerns the pushed elements.

@@ -45,8 +45,8 @@ func (d *Definition) Identity(e Element) string {
 		v, isText := e[name].(string)
 		if !isText {
 			v = string(literal(e[name]))
-		} else if sub, known := d.Sub(name); known && !sub.CaseExact {
-			v = fold(v)
+		} else if sub, known := d.Sub(name); known {
+			v = sub.normal(v)
 		}
 		b.WriteString(name)
 		b.WriteByte(0)

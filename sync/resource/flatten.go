@@ -9,7 +9,9 @@ import (
 	"time"
 )
 
-// Flatten reads what a target holds at the paths of like, managed and once.
+// Flatten reads what a target holds at the paths of like, managed and once. Where the
+// number of values counts, or they can only be replaced together, all values of an
+// attribute are read besides those that are mapped.
 //
 // It is tolerant in what it reads: names in any case, texts for booleans and
 // numbers, a bare object for an array of one, a bare text for {value}. A value of
@@ -19,8 +21,13 @@ import (
 func Flatten(body map[string]any, like Wanted, shape Shape) Resource {
 	values := map[string]any{}
 	read := func(path string) {
-		if _, done := values[path]; !done {
-			values[path] = readPath(body, Split(path), shape)
+		if _, done := values[path]; done {
+			return
+		}
+		at := Split(path)
+		values[path] = readPath(body, at, shape)
+		if def := shape.find(at); len(at.Filter) > 0 && (shape.Patch.Whole || def.MaxValues > 0) {
+			values[at.Attribute()] = readPath(body, Path{URN: at.URN, Attr: at.Attr}, shape)
 		}
 	}
 	for _, path := range like.Managed {
@@ -115,11 +122,7 @@ func readList(raw any, attr *Definition) any {
 // match, the first with that part counts.
 func readElement(raw any, at Path, attr *Definition) any {
 	for _, e := range items(raw, attr) {
-		matches := true
-		for _, eq := range at.Filter {
-			matches = matches && (attr.sub(eq.Attr).same(e[eq.Attr], eq.Value) || e[eq.Attr] == nil && eq.Value == false)
-		}
-		if v := e[at.Sub]; matches && v != nil {
+		if v := e[at.Sub]; v != nil && attr.matches(e, at.Filter) {
 			return v
 		}
 	}

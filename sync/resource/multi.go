@@ -7,10 +7,10 @@ import (
 
 // multi changes elements of an attribute that others may put elements into, too.
 func (c *changes) multi(group []*cell, def *Definition) {
-	m := multi{changes: c, attr: group[0].at.Attribute(), primary: willBePrimary(group)}
+	m := multi{changes: c, def: def, attr: group[0].at.Attribute(), primary: willBePrimary(group)}
 	for _, element := range byElement(group) {
 		if x := element[0]; len(x.at.Filter) == 0 {
-			m.list(x, def)
+			m.list(x)
 		} else {
 			m.element(element)
 		}
@@ -22,6 +22,7 @@ func (c *changes) multi(group []*cell, def *Definition) {
 
 type multi struct {
 	*changes
+	def     *Definition
 	attr    string
 	primary bool      // an element is wanted as primary: the target clears the others
 	added   []Element // all new elements: they go into one operation
@@ -67,25 +68,39 @@ func (m *multi) element(group []*cell) {
 	there, sure := states(group)
 	switch {
 	case len(there) == 0 && len(want) > 0:
-		m.added = append(m.added, build(at, want))
+		m.added = append(m.added, build(at, m.def.cut(want)))
 	case len(there) == 0:
+		return
+	case len(want) == 0 && !m.removable(group):
+		return
 	case len(want) == 0:
 		m.remove(at.Filter, agreed(there))
 	case sure:
 		for _, x := range group {
-			m.part(x.path, x)
+			if m.part(x) {
+				m.note(x)
+			}
 		}
+		return
 	default: // it may be there or not; to add one that is there changes nothing
-		if len(there) > 1 || !sameElement(there[0], want) {
+		if m.removable(group) && (len(there) > 1 || !sameElement(there[0], want)) {
 			m.remove(at.Filter, agreed(there))
 		}
-		m.added = append(m.added, build(at, want))
+		m.added = append(m.added, build(at, m.def.cut(want)))
 	}
 	for _, x := range group {
-		if x.differs() {
-			m.note(x)
+		m.note(x)
+	}
+}
+
+// removable tells whether an element may be taken away.
+func (m *multi) removable(group []*cell) bool {
+	for _, x := range group {
+		if x.old != nil && !m.mayGo(x) {
+			return false
 		}
 	}
+	return true
 }
 
 // states gives what one element may be like if the target holds it, and whether it is
@@ -154,37 +169,54 @@ func build(at Path, subs Element) Element {
 }
 
 // remove takes an element away, by its value too where there is one, so that
-// somebody else's element of that type stays.
+// somebody else's element of that type stays. A value that the service may have
+// rewritten finds nothing.
 func (m *multi) remove(filter []Eq, e Element) {
-	if v, has := e["value"]; has {
+	if v, has := e["value"]; has && !m.def.sub("value").rewrites() {
 		filter = append(slices.Clone(filter), Eq{"value", v})
 	}
 	m.removals = append(m.removals, Op{Op: "remove", Path: m.attr + Path{Filter: filter}.Head()})
 }
 
-// part changes one sub-attribute of an element that is known to be there.
-func (m *multi) part(path string, x *cell) {
+// part changes one sub-attribute of an element that is known to be there, and tells
+// whether it does.
+func (m *multi) part(x *cell) bool {
 	switch {
 	case !x.differs():
+		return false
 	case x.want != nil:
-		m.op("replace", path, x.want)
+		m.op("replace", x.path, x.want)
 	case x.at.Sub == "primary" && m.primary:
+	case m.mayGo(x):
+		m.clear(x.path, m.empty(x))
 	default:
-		m.op("remove", path, nil)
+		return false
 	}
+	return true
 }
 
 // list changes the elements of a list that are ours.
-func (m *multi) list(x *cell, def *Definition) {
+func (m *multi) list(x *cell) {
 	if !x.differs() {
 		return
 	}
-	m.note(x)
+	before := m.count()
+	m.elements(x)
+	if m.count() > before {
+		m.note(x)
+	}
+}
+
+// count tells how many operations, and new elements, there are.
+func (m *multi) count() int { return len(m.removals) + len(m.others) + len(m.added) }
+
+func (m *multi) elements(x *cell) {
 	lists := [][]Element{asList(x.want), asList(x.old)}
 	for _, maybe := range Candidates(x.maybe) {
 		lists = append(lists, asList(maybe))
 	}
-	found, ids := def.byIdentity(lists...)
+	removable := !m.shape.Patch.Keeps(x.at)
+	found, ids := m.def.byIdentity(lists...)
 	for _, id := range ids {
 		w, wanted := found[0][id]
 		var there []Element
@@ -194,12 +226,13 @@ func (m *multi) list(x *cell, def *Definition) {
 			}
 		}
 		switch {
-		case !wanted:
+		case !wanted && removable:
 			m.remove(identityFilter(there[0]), Element{})
+		case !wanted:
 		case len(there) == len(found)-1:
 			m.parts(there, w)
 		default:
-			if slices.ContainsFunc(there, func(e Element) bool { return !sameElement(e, w) }) {
+			if removable && slices.ContainsFunc(there, func(e Element) bool { return !sameElement(e, w) }) {
 				m.remove(identityFilter(there[0]), Element{})
 			}
 			m.added = append(m.added, w)
@@ -215,7 +248,8 @@ func asList(v any) []Element {
 // parts changes the sub-attributes of one element of a list, which the target holds in
 // one of some states: as known first.
 func (m *multi) parts(states []Element, want Element) {
-	at := Path{Filter: identityFilter(states[0])}
+	at := Split(m.attr)
+	at.Filter = identityFilter(states[0])
 	names := map[string]bool{}
 	for _, e := range append(slices.Clone(states), want) {
 		for name := range e {
@@ -229,10 +263,11 @@ func (m *multi) parts(states []Element, want Element) {
 			}
 			return v
 		}
-		x := cell{old: plain(states[0][name]), maybe: plain(states[1][name]), want: plain(want[name]), at: Path{Sub: name}}
+		at.Sub = name
+		x := cell{path: at.String(), at: at, def: m.def, old: plain(states[0][name]), maybe: plain(states[1][name]), want: plain(want[name])}
 		for _, e := range states[2:] {
 			x.maybe = Or(x.maybe, plain(e[name]))
 		}
-		m.part(m.attr+at.Head()+"."+name, &x)
+		m.part(&x)
 	}
 }

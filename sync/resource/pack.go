@@ -20,6 +20,7 @@ const (
 	packedList
 	packedObject
 	packedEither
+	packedNull
 )
 
 // AppendValue appends a value of a resource, of an operation, or one in doubt, in the
@@ -29,6 +30,8 @@ func AppendValue(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(b, packedNil)
+	case Null:
+		return append(b, packedNull)
 	case string:
 		return pack.Text(append(b, packedText), valid(v))
 	case bool:
@@ -93,6 +96,8 @@ func ReadValue(r *pack.Reader) any {
 	switch kind := r.Byte(); kind {
 	case packedNil:
 		return nil
+	case packedNull:
+		return Null{}
 	case packedText:
 		return r.Text()
 	case packedTrue, packedFalse:

@@ -15,6 +15,7 @@ import (
 type server struct {
 	body    map[string]any
 	lenient bool // a remove that matches nothing is no error
+	clears  bool // "", null and an empty list are taken for no value
 	multi   map[string]bool
 }
 
@@ -37,7 +38,7 @@ func (s *server) patch(ops []Op) error {
 	}
 	var sent []struct {
 		Op, Path string
-		Value    *any
+		Value    json.RawMessage
 	}
 	if err := json.Unmarshal(raw, &sent); err != nil {
 		return err
@@ -53,7 +54,12 @@ func (s *server) patch(ops []Op) error {
 		}
 		var v any
 		if op.Value != nil {
-			v = *op.Value
+			if err := json.Unmarshal(op.Value, &v); err != nil {
+				return err
+			}
+		}
+		if s.clears && op.Op == "replace" && (v == nil || v == "" || fmt.Sprint(v) == "[]") {
+			op.Op, v = "remove", nil
 		}
 		if err := s.one(op.Op, op.Path, v); err != nil {
 			return fmt.Errorf("%s %s: %w", op.Op, op.Path, err)
@@ -88,6 +94,8 @@ func (s *server) one(op, path string, v any) error {
 			return fmt.Errorf("sub-attribute of many values")
 		}
 		return s.list(op, holder, name, v)
+	case sub == "" && op != "remove" && isObject(v):
+		return s.parts(holder, name, v.(map[string]any))
 	case sub != "":
 		if _, has := holder[name]; !has {
 			holder[name] = map[string]any{}
@@ -101,6 +109,33 @@ func (s *server) one(op, path string, v any) error {
 		return single(op, parts, sub, v)
 	}
 	return single(op, holder, name, v)
+}
+
+func isObject(v any) bool {
+	_, is := v.(map[string]any)
+	return is
+}
+
+// parts puts parts into a complex attribute; those that are not sent stay.
+func (s *server) parts(holder map[string]any, name string, sent map[string]any) error {
+	if len(sent) == 0 {
+		return fmt.Errorf("no parts")
+	}
+	parts, _ := holder[name].(map[string]any)
+	if parts == nil {
+		parts = map[string]any{}
+	}
+	for sub, v := range sent {
+		if v == nil || v == "" && s.clears {
+			delete(parts, sub)
+		} else if err := single("replace", parts, sub, v); err != nil {
+			return err
+		}
+	}
+	if holder[name] = parts; len(parts) == 0 {
+		delete(holder, name)
+	}
+	return nil
 }
 
 func single(op string, holder map[string]any, name string, v any) error {

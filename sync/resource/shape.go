@@ -1,6 +1,10 @@
 package resource
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"regexp"
 	"sort"
 	"strings"
 )
@@ -20,7 +24,8 @@ const (
 	Complex   Type = "complex"
 )
 
-// Definition describes one attribute as RFC 7643 section 7 does.
+// Definition describes one attribute as RFC 7643 section 7 does, and what a service
+// makes of it. The zero values of the latter are what the RFC says.
 type Definition struct {
 	// URN is the schema of an extension's attribute, empty for the core schema and
 	// for sub-attributes.
@@ -33,6 +38,21 @@ type Definition struct {
 	Required  bool
 	ReadOnly  bool
 	Subs      []Definition // of a complex attribute
+
+	// Refused says why the service does not take it, "" if it does: it is never sent.
+	Refused string
+	// CreateOnly tells that the service takes it when an account is made, and never again.
+	CreateOnly bool
+	MaxLen     int            // most characters of a value; 0: no limit
+	Forbidden  *regexp.Regexp // what no value may contain; nil: nothing
+	Rules      []Rule         // what the service does to values
+
+	// These are for attributes with many values.
+	MaxValues  int      // most values; 0: no limit
+	Types      []string // what `type` may be; none: anything
+	OnePrimary bool     // one of the values has to be primary
+	// OwnTypes are the types of values that the service puts there by itself.
+	OwnTypes []string
 }
 
 // Path is the attribute's canonical path.
@@ -61,14 +81,26 @@ func (d *Definition) sub(name string) *Definition {
 	return &Definition{Name: name, Type: String, CaseExact: true}
 }
 
-// Shape is what a target can hold, as plain data: its attributes, and what of
-// them is ours. It is safe for concurrent use as long as nobody changes it.
+// Shape is what a target can hold, as plain data: its attributes, what of them is
+// ours, and the forms in which they are changed. Its paths are canonical. It is safe
+// for concurrent use as long as nobody changes it.
 type Shape struct {
 	Core  string // the URN of the core schema
 	Attrs []Definition
+	// Closed tells that no attribute is taken that is not among Attrs.
+	Closed bool
+	// Required are paths without which there is no account, besides the attributes that
+	// are Required: name.givenName, emails[type eq "work"].value. To require an attribute
+	// with parts, or many values, is to require one of them.
+	Required []string
+	// Coupled are sets of paths that always hold the same value: when one changes, all
+	// are sent, in one request.
+	Coupled [][]string
 	// Own names, by canonical attribute path, the multi-valued attributes that are
 	// ours as a whole. Of the others only the elements we pushed are ours.
 	Own map[string]bool
+	// Patch is how the service wants changes. Its zero value is RFC 7644 section 3.5.2.
+	Patch Patch
 }
 
 // Find gives the definition of an attribute; case does not matter. urn is empty
@@ -124,4 +156,14 @@ func (s Shape) Schemas(paths []string) []string {
 	}
 	sort.Strings(urns)
 	return append([]string{s.Core}, urns...)
+}
+
+// Digest is a short text that changes whenever the shape does.
+func (s Shape) Digest() string {
+	text, err := json.Marshal(s)
+	if err != nil { // it holds texts, numbers and patterns
+		panic("resource: digest of a shape: " + err.Error())
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
 }

@@ -22,7 +22,7 @@ var layers = map[string][]string{
 	"sync/plan":     {"sync/record", "sync/pack", "sync/resource", "sync/ledger"},
 	"sync/diff":     {"sync/record", "sync/resource", "sync/ledger", "sync/plan"},
 	"sync/apply":    {"sync/record", "sync/resource", "sync/ledger", "sync/plan"},
-	"sync/engine":   {"sync/record", "sync/resource", "sync/ledger", "sync/plan", "sync/mapping", "sync/diff", "sync/apply"},
+	"sync/engine":   {"sync/record", "sync/pack", "sync/resource", "sync/ledger", "sync/plan", "sync/mapping", "sync/diff", "sync/apply"},
 
 	"sources/csv":            {"sync/record"},
 	"sources/ldap":           {"sync/record"},

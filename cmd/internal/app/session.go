@@ -287,9 +287,8 @@ func (s *session) remember(name string, notBefore time.Time) {
 
 // paceOf is the pace of the profile, with that of the config in its place.
 func paceOf(cfg *config.Target) apply.Pace {
-	known := cfg.Profile.Rate
-	pace := apply.Pace{Concurrency: known.Concurrency}
-	if slowest, limited := known.Slowest(); limited {
+	pace := apply.Pace{Concurrency: cfg.Profile.Rate.Concurrency}
+	if slowest, limited := cfg.Profile.SlowestOfAll(); limited {
 		pace.Rate, pace.Burst = slowest.Rate.PerSecond(), slowest.Burst
 	}
 	if r := cfg.Pace.Rate; r.Count > 0 {

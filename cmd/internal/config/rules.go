@@ -44,7 +44,7 @@ func checkTarget(s spot, t *Target) {
 // reason to warn, and neither are limits that the file gives itself.
 func checkPace(s spot, t *Target) {
 	known := t.Profile.Knob("rate.buckets")
-	slowest, limited := t.Profile.Rate.Slowest()
+	slowest, limited := t.Profile.SlowestOfAll()
 	if !limited || !known.Differs() || known.Laid() || t.Pace.Rate.PerSecond() <= slowest.Rate.PerSecond() {
 		return
 	}

@@ -47,6 +47,15 @@ func Names() []string {
 	return names
 }
 
+// Reference is the profile rfc as a file: every knob, its default and what it means.
+func Reference() []byte {
+	text, err := builtin.ReadFile("builtin/" + rfcFile)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return text
+}
+
 func isBuiltin(name string) bool { return slices.Contains(Names(), name) }
 
 // IsFile tells whether ref names a file, and not a built-in profile: it has a slash or ends with .yaml or .yml.

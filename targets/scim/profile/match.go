@@ -123,12 +123,27 @@ func (l Limit) PerSecond() float64 {
 	return float64(l.N) / l.Per.Seconds()
 }
 
-// Slowest is the bucket of requests that lets the fewest through, whatever their size; false where there is none.
-func (r Rate) Slowest() (Bucket, bool) {
+// Slowest is the bucket that lets the fewest requests of a kind through, whatever their size; false where there is none. path is
+// that of the URL, without the query.
+func (r Rate) Slowest(method, path string) (Bucket, bool) {
 	var slowest Bucket
 	for _, b := range r.Buckets {
-		if b.Unit == UnitRequests && b.MinBody == 0 && (slowest.Rate.N == 0 || b.Rate.PerSecond() < slowest.Rate.PerSecond()) {
+		if b.Unit == UnitRequests && b.MinBody == 0 && b.Match.Fits(method, path) &&
+			(slowest.Rate.N == 0 || b.Rate.PerSecond() < slowest.Rate.PerSecond()) {
 			slowest = b
+		}
+	}
+	return slowest, slowest.Rate.N > 0
+}
+
+// SlowestOfAll is the slowest bucket that any request for accounts meets.
+func (p *Profile) SlowestOfAll() (Bucket, bool) {
+	var slowest Bucket
+	for _, method := range methods {
+		for _, path := range []string{p.Paths.Users, p.Paths.Users + "/1"} {
+			if b, ok := p.Rate.Slowest(method, path); ok && (slowest.Rate.N == 0 || b.Rate.PerSecond() < slowest.Rate.PerSecond()) {
+				slowest = b
+			}
 		}
 	}
 	return slowest, slowest.Rate.N > 0
