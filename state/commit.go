@@ -78,7 +78,8 @@ type committer struct {
 	jobs           map[string]string
 	intents, looks *bolt.Bucket
 	claims         []claim
-	counts         map[string]int64 // flow id and standing -> by how much the count changes
+	counts         map[string]int64          // flow id and standing -> by how much the count changes
+	counted        map[string]map[string]int // minute -> limit -> how often it was counted against
 }
 
 // claim is a remote id that was another key's when it was stored.
@@ -89,7 +90,7 @@ type claim struct {
 }
 
 func newCommitter(tx *bolt.Tx, flow ledger.Flow) (c *committer, err error) {
-	c = &committer{tx: tx, flow: flow, keys: newKeys(tx), counts: map[string]int64{}}
+	c = &committer{tx: tx, flow: flow, keys: newKeys(tx), counts: map[string]int64{}, counted: map[string]map[string]int{}}
 	if c.intents, err = flowBucket(tx, flow, bucketIntents); err != nil {
 		return nil, err
 	}
@@ -111,6 +112,7 @@ func (c *committer) store(o *ledger.Outcome, raw []byte) error {
 			return err
 		}
 	}
+	c.note(o)
 	if o.Look != nil {
 		if err := storeLook(c.looks, k, o.Look); err != nil {
 			return err
@@ -236,7 +238,7 @@ func (c *committer) finish() error {
 			return err
 		}
 	}
-	return nil
+	return c.storeCounted()
 }
 
 func (c *committer) addCount(flow, standing []byte, n int64) error {

@@ -338,7 +338,7 @@ func TestRunsAreKeptNewestFirst(t *testing.T) {
 		must(t, s.PutRun(run(runsKept+i)))
 	}
 	ended := run(runsKept + 4)
-	ended.Ended, ended.Error, ended.Counted = noon, "x", map[string]int{"deactivate": 1}
+	ended.Ended, ended.Error, ended.Done = noon, "x", map[string]int{"deactivate": 1}
 	must(t, s.PutRun(ended)) // replaces the one that was under way
 	runs, err := s.Runs(staff, 2)
 	equal(t, runs, []ledger.Run{ended, run(runsKept + 3)}, err)

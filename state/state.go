@@ -20,6 +20,7 @@
 //	    …/intents, looks      source id, kind, anchor -> JSON
 //	    …/lines               number -> JSON of some lines of the hold
 //	    …/digests             digest -> nothing: what was approved
+//	    …/counted             minute -> JSON: what counts against each limit of the guard
 //	    …/runs                start, run id -> JSON
 //
 // Reads that visit much go page by page with a short transaction each, and call back

@@ -35,8 +35,7 @@ type Carry struct {
 // Report is what came of a plan.
 type Report struct {
 	Done      map[plan.Action]int
-	Counted   map[string]int // what counts against the guard's window, by limit
-	Calls     int            // requests sent for changes
+	Calls     int // requests sent for changes
 	Parked    []plan.Problem
 	Conflicts []plan.Problem // parked, too: another account stands in the way
 	Unsent    int            // changes that were not tried, or will be tried again in the next run
@@ -51,12 +50,6 @@ func (r Report) And(later Report) Report {
 	for _, done := range []map[plan.Action]int{r.Done, later.Done} {
 		for action, n := range done {
 			sum.Done[action] += n
-		}
-	}
-	sum.Counted = map[string]int{}
-	for _, counted := range []map[string]int{r.Counted, later.Counted} {
-		for limit, n := range counted {
-			sum.Counted[limit] += n
 		}
 	}
 	sum.Calls += r.Calls
@@ -86,7 +79,7 @@ func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) 
 	}
 	w := &walk{Carry: c, commits: newCommitter(c.Flow, c.Ledger, cancel), cancel: cancel,
 		begun: make(chan []*plan.Change), work: make(chan *plan.Change)}
-	w.report = Report{Done: map[plan.Action]int{}, Counted: map[string]int{}}
+	w.report = Report{Done: map[plan.Action]int{}}
 	var workers sync.WaitGroup
 	workers.Go(func() { w.handOut(ctx) })
 	for range c.Lane.Pace().Concurrency {

@@ -526,8 +526,8 @@ func TestCounted(t *testing.T) {
 		carry := w.carry(Pace{})
 		carry.Ended = func(done int) { told = append(told, done) }
 		r := w.out(carry, yes, no, refused)
-		if r.Counted[plan.LimitDeactivate] != 1 || r.Done[plan.Deactivate] != 2 || !slices.Equal(told, []int{1, 2, 3}) {
-			t.Errorf("%+v, told %v", r, told)
+		if w.counted[plan.LimitDeactivate] != 1 || len(w.counted) != 1 || r.Done[plan.Deactivate] != 2 || !slices.Equal(told, []int{1, 2, 3}) {
+			t.Errorf("%+v, counted %v, told %v", r, w.counted, told)
 		}
 		synctest.Wait()
 	})

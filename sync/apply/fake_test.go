@@ -56,6 +56,7 @@ type world struct {
 	intents map[string]ledger.Intent
 	entries map[string]*ledger.Entry
 	looks   map[string]*ledger.Look
+	counted map[string]int
 }
 
 // bubble runs a test in virtual time.
@@ -63,7 +64,7 @@ func bubble(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		test(t, &world{t: t, start: time.Now(), inFlight: map[string]bool{}, tries: map[string]int{},
-			intents: map[string]ledger.Intent{}, entries: map[string]*ledger.Entry{}, looks: map[string]*ledger.Look{}})
+			intents: map[string]ledger.Intent{}, entries: map[string]*ledger.Entry{}, looks: map[string]*ledger.Look{}, counted: map[string]int{}})
 	})
 }
 
@@ -159,6 +160,9 @@ func (w *world) Commit(_ ledger.Flow, outcomes []ledger.Outcome) error {
 		}
 		if o.Look != nil {
 			w.looks[o.Key.ID] = o.Look
+		}
+		for _, limit := range o.Counts {
+			w.counted[limit]++
 		}
 		if o.DropIntent {
 			delete(w.intents, o.Key.ID)

@@ -27,14 +27,13 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.report.Done[change.Action]++
-		if !change.Approved && change.Temporary == "" {
-			for _, limit := range plan.Counts(change) {
-				w.report.Counted[limit]++
-			}
-		}
 		w.end()
 	}
-	w.commits.put(pending{ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}, stored,
+	outcome := ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}
+	if !change.Approved && change.Temporary == "" {
+		outcome.Counts = plan.Counts(change)
+	}
+	w.commits.put(pending{outcome, stored,
 		func(why error) pending { return w.parked(change, ledger.ParkedConflict, why) }})
 }
 

@@ -111,7 +111,7 @@ func (w *work) send(ctx context.Context, turn *turn, each func(func(*plan.Change
 		})
 	})
 	sum := w.first.And(report)
-	run.Ended, run.Calls, run.Lookups, run.Counted = w.engine.now(), sum.Calls, w.lookups(), sum.Counted
+	run.Ended, run.Calls, run.Lookups = w.engine.now(), sum.Calls, w.lookups()
 	run.Done = map[string]int{}
 	for action, n := range sum.Done {
 		run.Done[string(action)] = n

@@ -25,7 +25,7 @@ func (w *work) guard() error {
 	if err != nil {
 		return err
 	}
-	sent, err := w.sentInWindow()
+	sent, err := w.store.Counted(w.flow.Flow, w.at.Add(-w.flow.Window))
 	if err != nil {
 		return err
 	}
@@ -44,23 +44,6 @@ func (w *work) guard() error {
 	}
 	w.ruling = w.flow.Guard.Check(n, live, w.base.Contact)
 	return nil
-}
-
-// sentInWindow adds up what counted against the limits lately.
-func (w *work) sentInWindow() (map[string]int, error) {
-	runs, err := w.store.Runs(w.flow.Flow, 1000)
-	if err != nil {
-		return nil, err
-	}
-	sent := map[string]int{}
-	for _, run := range runs {
-		if run.Started.After(w.at.Add(-w.flow.Window)) {
-			for limit, n := range run.Counted {
-				sent[limit] += n
-			}
-		}
-	}
-	return sent, nil
 }
 
 // approved tells whether a human said yes to the change. To take over the account that

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
@@ -52,6 +53,8 @@ type Progress interface {
 	Approval(flow ledger.Flow) (*ledger.Approval, error)
 	PutApproval(flow ledger.Flow, yes *ledger.Approval) error // nil drops it
 
+	// Counted adds up what counts against each limit of the guard since that moment.
+	Counted(flow ledger.Flow, after time.Time) (map[string]int, error)
 	PutRun(run ledger.Run) error
 	// Runs gives the newest runs of a flow, at most n.
 	Runs(flow ledger.Flow, n int) ([]ledger.Run, error)

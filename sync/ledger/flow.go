@@ -23,6 +23,9 @@ type Outcome struct {
 	Entry      *Entry // nil: the entry stays as it is
 	Look       *Look  // nil: the look stays as it is; an empty one is removed
 	DropIntent bool
+	// Counts names the limits of the guard that the change counts against from the moment
+	// of its Entry on.
+	Counts []string
 }
 
 // Seen is what the mirror knows of one id, in brief.

@@ -158,9 +158,8 @@ type Run struct {
 	Ended    time.Time
 	Planned  map[string]int // by action
 	Done     map[string]int
-	Counted  map[string]int // by limit: what counts against the guard's window
-	Calls    int            // requests for changes
-	Lookups  int            // requests that change nothing
+	Calls    int // requests for changes
+	Lookups  int // requests that change nothing
 	Parked   int
 	Held     int
 	Conflict int
