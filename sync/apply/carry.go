@@ -10,6 +10,7 @@ import (
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
+	"scimsync/sync/resource"
 )
 
 // pageSize is how many intents are stored in one commit ahead of the requests.
@@ -22,6 +23,7 @@ type Carry struct {
 	Target Target
 	Ledger Ledger
 	Lane   *Lane
+	Shape  resource.Shape // with what the job owns
 	// SettleWindow is how long a create in doubt may take to show.
 	SettleWindow time.Duration
 	// Backoff is the first pause after a failure (default 1 s); it doubles.

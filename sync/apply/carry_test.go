@@ -297,7 +297,7 @@ func TestVanished(t *testing.T) {
 			if e := w.entries["leaver"]; e == nil || e.Standing != ledger.Gone || r.Done[plan.Deactivate] != 1 {
 				t.Errorf("leaver: %+v", e)
 			}
-			if (r.Stopped != nil) != (n >= vanishedMost) || len(w.entries) != vanishedMost || w.count("send", "") != min(1+n, vanishedMost+1) {
+			if (r.Stopped != nil) != (n >= plan.MostVanished) || len(w.entries) != plan.MostVanished || w.count("send", "") != min(1+n, plan.MostVanished+1) {
 				t.Errorf("%d: %+v; %d entries, %d sent", n, r, len(w.entries), w.count("send", ""))
 			}
 			if look := w.looks["u000"]; look == nil || !look.NextRun {
@@ -313,7 +313,7 @@ func TestVanishedLeavers(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(*plan.Change, int) plan.Result { return plan.Result{Verdict: plan.Vanished, Err: sorry} }
 		r := w.out(w.carry(Pace{}), changes(plan.Deactivate, "l", 30)...)
-		if r.Stopped == nil || r.Done[plan.Deactivate] != vanishedMost || r.Unsent != 30-vanishedMost {
+		if r.Stopped == nil || r.Done[plan.Deactivate] != plan.MostVanished || r.Unsent != 30-plan.MostVanished {
 			t.Errorf("%+v", r)
 		}
 	})

@@ -116,7 +116,7 @@ func (a *attempt) ours(found *plan.Found) {
 		a.giveUp()
 		return
 	}
-	a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version})
+	a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version, Shown: found})
 }
 
 // find gives the account that carries the person's anchor, or that stands under

@@ -42,6 +42,7 @@ type world struct {
 	latency func(*plan.Change) time.Duration
 	answer  func(c *plan.Change, n int) plan.Result
 	find    func(want resource.Resource) ([]plan.Found, error)
+	get     func(id string) (*plan.Found, error) // nil: there is no account
 	// begin and commit fail the n-th transaction; nil: none fails.
 	begin, commit func(n int) error
 
@@ -125,6 +126,18 @@ func (w *world) Find(ctx context.Context, want resource.Resource) ([]plan.Found,
 	return w.find(want)
 }
 
+// Get implements Target.
+func (w *world) Get(_ context.Context, id string) (*plan.Found, error) {
+	time.Sleep(10 * time.Millisecond)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.note("get", id)
+	if w.get == nil {
+		return nil, nil
+	}
+	return w.get(id)
+}
+
 // Begin implements Ledger.
 func (w *world) Begin(_ ledger.Flow, intents []ledger.Intent) error {
 	w.mu.Lock()
@@ -174,7 +187,8 @@ func (w *world) Commit(_ ledger.Flow, outcomes []ledger.Outcome) error {
 
 // carry gives what carries plans out in this world.
 func (w *world) carry(pace Pace) *Carry {
-	return &Carry{Flow: flow, Run: "run", Target: w, Ledger: w, Lane: NewLane(pace, time.Time{}, nil), SettleWindow: 30 * time.Second}
+	return &Carry{Flow: flow, Run: "run", Target: w, Ledger: w, Lane: NewLane(pace, time.Time{}, nil), SettleWindow: 30 * time.Second,
+		Shape: resource.RFC7643()}
 }
 
 // out carries changes out.

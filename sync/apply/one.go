@@ -83,7 +83,7 @@ func (a *attempt) try(ctx context.Context) bool {
 			return true
 		}
 		a.watch(nil)
-		a.done(a.change, result.Ack)
+		a.done(a.change, a.proved(ctx, result.Ack))
 	case plan.Again:
 		return a.again(ctx, result)
 	case plan.InDoubt:

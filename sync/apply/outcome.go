@@ -13,7 +13,7 @@ import (
 // done stores an acknowledged change; it counts once stored.
 func (w *walk) done(change *plan.Change, ack plan.Ack) {
 	entry := &ledger.Entry{Key: change.Key, RemoteID: ack.RemoteID, Version: ack.Version, Job: w.Flow.Job,
-		Standing: standing(change), Resource: change.Want.Resource, Managed: change.Want.Managed, Run: w.Run, At: time.Now()}
+		Standing: standing(change), Resource: change.Want.Resource, Managed: change.Want.Managed, Echo: w.echo(change, ack.Shown), Run: w.Run, At: time.Now()}
 	if entry.RemoteID == "" {
 		entry.RemoteID = change.RemoteID
 	}
@@ -177,17 +177,14 @@ func (a *attempt) missing(result plan.Result) {
 	a.report.Vanished++
 	n := a.report.Vanished
 	a.mu.Unlock()
-	if n > vanishedMost {
+	if n > plan.MostVanished {
 		a.giveUp()
 		a.stop(fmt.Errorf("more than %d accounts that scimsync made or adopted at %s are not there any more; "+
-			"is this still the same service? (%w)", vanishedMost, a.Flow.Target, result.Err))
+			"is this still the same service? (%w)", plan.MostVanished, a.Flow.Target, result.Err))
 		return
 	}
 	a.gone(result.Err)
 }
-
-// vanishedMost is how many accounts may be missing in one run.
-const vanishedMost = 5
 
 // gone makes the entry a tombstone. For somebody who leaves that is all that was wanted;
 // for others nothing was done yet.

@@ -26,6 +26,7 @@ func (greedy) Apply(_ context.Context, c *plan.Change, _ string) plan.Result {
 }
 
 func (greedy) Find(context.Context, resource.Resource) ([]plan.Found, error) { return nil, nil }
+func (greedy) Get(context.Context, string) (*plan.Found, error)              { return nil, nil }
 
 // owning is a ledger in which one account belongs to another key.
 type owning struct {

@@ -20,6 +20,8 @@ type Target interface {
 	// Find looks one wanted resource up by the match attributes in their order and
 	// stops at the first that gives a verified hit. No hit is not an error.
 	Find(ctx context.Context, want resource.Resource) ([]plan.Found, error)
+	// Get reads the account with an id; nil: there is none.
+	Get(ctx context.Context, id string) (*plan.Found, error)
 }
 
 // Ledger stores intents and outcomes. Each call is one durable transaction, and an

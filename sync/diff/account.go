@@ -79,6 +79,7 @@ func Adopt(create *plan.Change, found *plan.Found, how Adoption, shape resource.
 		edit = switched(edit, true)
 	}
 	c.edit(edit, shape)
+	c.keeps(found, shape)
 	return c.Change, nil
 }
 
@@ -102,6 +103,15 @@ func (b builder) taking(found *plan.Found, values Values, shape resource.Shape) 
 		return resource.Fill(have, b.Want, b.Doubt.Maybe, shape), nil
 	}
 	return resource.Overwrite(have, b.Want, b.Doubt.Maybe, shape), nil
+}
+
+// keeps notes the values that the account has and keeps: with leave, they are not what is
+// wanted.
+func (b builder) keeps(found *plan.Found, shape resource.Shape) {
+	b.Echo = resource.Drift(found.Body, b.Want.Resource, shape)
+	for path := range b.After {
+		delete(b.Echo, path)
+	}
 }
 
 // Left is the change for an account that a create in doubt did make, while its

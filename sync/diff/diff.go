@@ -72,7 +72,7 @@ const (
 // Person decides for one person. With Find and FindLeft goes the create that follows
 // if no account is found; Adopt and Left turn it into what follows if one is.
 func Person(in *Input) (Next, *plan.Change) {
-	if in.Entry == nil || in.Entry.Standing == ledger.Gone {
+	if in.Entry == nil || in.Entry.Standing == ledger.Gone || in.Present && in.Active == record.True && in.Entry.Vanished() {
 		return newcomer(in)
 	}
 	wantsActive := in.Present && in.Active == record.True
@@ -166,7 +166,7 @@ func (in *Input) change(action plan.Action) builder {
 	c := &plan.Change{Action: action, Kind: in.Key.Kind.String(), Key: in.Key, Name: in.Name,
 		Cause: in.Cause, Want: in.Want, Left: !in.Present, Doubt: in.doubt()}
 	if in.Entry != nil {
-		c.RemoteID = in.Entry.RemoteID
+		c.RemoteID, c.Echo = in.Entry.RemoteID, in.Entry.Echo
 	}
 	return builder{c}
 }

@@ -161,6 +161,56 @@ func TestTableWithIntents(t *testing.T) {
 	}
 }
 
+// What drift found is what is there: it is undone, and nothing else is sent. Of an
+// account that is gone another is made, if one is wanted; whoever is to be out is
+// deactivated all the same.
+func TestTableWithDrift(t *testing.T) {
+	t.Parallel()
+	gone := map[string]any{ledger.DriftAccount: nil}
+	for _, c := range []struct {
+		row      string
+		standing ledger.Standing
+		drift    map[string]any
+		want     said
+	}{
+		{"active", ledger.Live, map[string]any{"title": "Boss"}, sends(plan.Update, setTitle)},
+		{"active", ledger.Live, map[string]any{"title": nil}, sends(plan.Update, resource.Op{Op: "add", Path: "title", Value: "Engineer"})},
+		{"not known", ledger.Live, map[string]any{"title": "Boss"}, sends(plan.Update, setTitle)},
+		{"active", ledger.Live, map[string]any{"active": false}, sends(plan.Reactivate, activate)},
+		{"active", ledger.Live, map[string]any{"active": false, "title": "Boss"}, sends(plan.Reactivate, activate, setTitle)},
+		{"not known", ledger.Live, map[string]any{"active": false}, said{}},
+		{"has left", ledger.Live, map[string]any{"active": false}, said{}},
+		{"inactive", ledger.Suspended, map[string]any{"active": true}, sends(plan.Deactivate, inactivate)},
+		{"has left", ledger.Left, map[string]any{"active": true}, sends(plan.Deactivate, inactivate)},
+		{"active", ledger.Live, gone, said{Next: Find}},
+		{"not known", ledger.Live, gone, said{}},
+		{"inactive", ledger.Live, gone, sends(plan.Deactivate, inactivate)},
+		{"has left", ledger.Live, gone, sends(plan.Deactivate, inactivate)},
+	} {
+		e := entry(c.standing, "Engineer")
+		e.Drift = c.drift
+		if d := cmp.Diff(c.want, decide(person(c.row, e.There(), nil))); d != "" {
+			t.Errorf("%s, acknowledged %s, drifted to %v (-want +got):\n%s", c.row, c.standing, c.drift, d)
+		}
+	}
+}
+
+// What an account keeps when it is adopted is known to differ from what is wanted.
+func TestAdoptedKeepsItsOwn(t *testing.T) {
+	t.Parallel()
+	found := &plan.Found{ID: "r7", ExternalID: "1", Active: record.True, By: "externalId",
+		Body: map[string]any{"id": "r7", "externalId": "1", "userName": "ADA", "title": "Boss"}}
+	for values, want := range map[Values]map[string]any{FillValues: {"title": "Boss"}, KeepValues: {"title": "Boss"}, OverwriteValues: {}} {
+		change, err := Adopt(create(person("active", nil, nil), wanted("Engineer")), found, Adoption{Values: values}, resource.RFC7643())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, change.Echo); d != "" {
+			t.Errorf("values %d (-want +got):\n%s", values, d)
+		}
+	}
+}
+
 // Leavers who keep their accounts keep their doubts as well: they may come back.
 func TestDoubtsOfKeptLeavers(t *testing.T) {
 	t.Parallel()

@@ -99,7 +99,7 @@ func (w *work) send(ctx context.Context, turn *turn, each func(func(*plan.Change
 		run.Planned[string(action)] = n
 		total += n
 	}
-	carry := apply.Carry{Flow: w.flow.Flow, Run: w.how.Run, Target: w.flow.Target, Ledger: w.store, Lane: w.flow.Lane,
+	carry := apply.Carry{Flow: w.flow.Flow, Run: w.how.Run, Target: w.flow.Target, Ledger: w.store, Lane: w.flow.Lane, Shape: w.shape,
 		SettleWindow: w.engine.settleWindow(), Backoff: w.engine.Backoff, Stop: turn.stop}
 	if w.how.Ended != nil {
 		carry.Ended = func(n int) { w.how.Ended(w.flow.Flow, n, total) }

@@ -109,14 +109,14 @@ func (w *work) temporary(c *plan.Change) error {
 	if err != nil {
 		return err
 	}
-	entry := entries[0]
+	entry := entries[0].There()
 	login := w.shape.TemporaryLogin(entry.Resource.Text("userName"), c.Digest()[:8])
 	want := resource.Wanted{Resource: w.shape.WithLogin(entry.Resource, login), Managed: entry.Managed}
 	edit := resource.Ops(entry.Resource, want, w.shape, nil)
 	ops, parts := w.shape.Requests(edit.Ops)
 	return w.book.add(&plan.Change{Action: plan.Update, Kind: c.Kind, Key: c.Key, Name: c.Name, RemoteID: c.RemoteID,
 		Before: edit.Before, After: edit.After, Ops: ops, Parts: parts,
-		Cause: c.Cause, Rename: true, Temporary: login, NextRun: true, Doubt: c.Doubt, Want: want})
+		Cause: c.Cause, Rename: true, Temporary: login, NextRun: true, Doubt: c.Doubt, Echo: c.Echo, Want: want})
 }
 
 // loginFree tells why a new account may not have its login; nil: it may. vacant tells

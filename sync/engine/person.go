@@ -12,12 +12,13 @@ import (
 )
 
 // person decides for one person.
-func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
-	if entry != nil && entry.Job != w.flow.Flow.Job {
-		w.park(row.Key, "", ledger.Parked{Kind: ledger.ParkedConflict, Error: "the account belongs to job " + entry.Job})
+func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
+	if pushed != nil && pushed.Job != w.flow.Flow.Job {
+		w.park(row.Key, "", ledger.Parked{Kind: ledger.ParkedConflict, Error: "the account belongs to job " + pushed.Job})
 		return nil
 	}
-	in := &diff.Input{Key: row.Key, Name: name(row, entry), Entry: entry, Intent: w.intents[row.Key],
+	entry := pushed.There()
+	in := &diff.Input{Key: row.Key, Name: name(row, pushed), Entry: entry, Intent: w.intents[row.Key],
 		Leavers: w.flow.Leavers, Shape: w.shape, Cause: plan.Cause{By: plan.CauseSource, What: "not in " + row.Key.Source + " any more"}}
 	var due time.Time
 	if row.Absent == 0 {
@@ -40,8 +41,11 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 		}
 		in.Cause = w.cause(row, in)
 	}
+	if repairs(in, pushed) {
+		in.Cause = w.repair(pushed)
+	}
 	next, change := diff.Person(in)
-	if entry != nil && next != diff.Nothing && next != diff.Keep && w.flow.Protect.Protects(entry.Resource.Text("userName"), entry.RemoteID) {
+	if entry != nil && next != diff.Nothing && next != diff.Keep && w.protects(pushed, entry) {
 		w.protected++
 		// Looked at again in every run, so that nothing is forgotten once they are free.
 		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, NextRun: true})
@@ -61,8 +65,8 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 			w.notes = append(w.notes, fmt.Sprintf("%s: %s, so there is nothing to do", row.Key.ID, because(in)))
 		}
 		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, Due: due})
-		if in.Intent != nil && next == diff.Nothing {
-			w.dropped = append(w.dropped, ledger.Outcome{Key: row.Key, DropIntent: true})
+		if next == diff.Nothing {
+			w.drop(in)
 		}
 	}
 	return nil
@@ -71,7 +75,7 @@ func (w *work) person(row *ledger.Row, entry *ledger.Entry) error {
 // fixed tells which value of an account would have to change that the service takes only
 // when an account is made; nil: none.
 func (w *work) fixed(entry *ledger.Entry, want resource.Resource) error {
-	if entry == nil || entry.Standing == ledger.Gone {
+	if entry == nil || entry.Standing == ledger.Gone || entry.Vanished() {
 		return nil
 	}
 	path := w.shape.Fixed(entry.Resource, want)
@@ -80,6 +84,19 @@ func (w *work) fixed(entry *ledger.Entry, want resource.Resource) error {
 	}
 	return fmt.Errorf("%s changes, and %s takes it only when an account is made: give it its old value at the source, or map it to something that never changes",
 		path, w.flow.Flow.Target)
+}
+
+// drop notes what nobody needs any more of a person for whom nothing is to be done.
+func (w *work) drop(in *diff.Input) {
+	drifted := in.Entry != nil && len(in.Entry.Drift) > 0
+	if in.Intent == nil && !drifted {
+		return
+	}
+	outcome := ledger.Outcome{Key: in.Key, DropIntent: in.Intent != nil}
+	if drifted {
+		outcome.Entry = settled(in)
+	}
+	w.dropped = append(w.dropped, outcome)
 }
 
 // because says in a few words why nothing follows for a person who was asked for.

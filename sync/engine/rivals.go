@@ -18,7 +18,7 @@ func (m *matching) findRivals() error {
 		if err != nil {
 			return err
 		}
-		if entries[0] != nil && entries[0].Standing != ledger.Gone {
+		if entry := entries[0]; entry != nil && entry.Standing != ledger.Gone && !entry.Vanished() {
 			continue
 		}
 		row, known, err := m.store.Row(key)

@@ -53,7 +53,7 @@ type work struct {
 
 	// From people and match, too: what is to be stored before the first request.
 	looksToStore []ledger.Look
-	dropped      []ledger.Outcome // intents that nobody needs any more
+	dropped      []ledger.Outcome // intents, and drift, that nobody needs any more
 	inVain       []ledger.Intent  // intents of people who left, that were looked for in vain
 
 	// From guard: what the limits and humans say.

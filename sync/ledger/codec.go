@@ -93,7 +93,7 @@ func readAttrs(r *pack.Reader) []record.Attr {
 }
 
 // entryFormat is the first byte of an encoded entry or intent.
-const entryFormat = 1
+const entryFormat = 2
 
 // AppendEntry appends an entry to b: all of it but Key, Job and Standing, which the store
 // keeps apart.
@@ -104,6 +104,9 @@ func AppendEntry(b []byte, e *Entry) []byte {
 	b = e.Resource.AppendPacked(b)
 	b = pack.Texts(b, e.Managed)
 	b = resource.AppendValues(b, e.Maybe)
+	b = pack.Flags(b, e.Echo != nil)
+	b = resource.AppendValues(b, e.Echo)
+	b = resource.AppendValues(b, e.Drift)
 	b = pack.Text(b, e.Run)
 	return pack.Time(b, e.At)
 }
@@ -115,7 +118,13 @@ func DecodeEntry(b []byte, e *Entry) error {
 	e.RemoteID, e.Version = r.Text(), r.Text()
 	e.Resource = resource.ReadPacked(r)
 	e.Managed = r.Texts()
-	e.Maybe = doubted(r)
+	e.Maybe = someValues(r)
+	var shown bool
+	r.Flags(&shown)
+	if e.Echo = resource.ReadValues(r); !shown {
+		e.Echo = nil
+	}
+	e.Drift = someValues(r)
 	e.Run, e.At = r.Text(), r.Time()
 	if !r.Whole() {
 		return fmt.Errorf("entry of %s is damaged", e.Key)
@@ -140,15 +149,15 @@ func DecodeIntent(b []byte, i *Intent) error {
 	r.Check(r.Byte() == entryFormat)
 	i.Action, i.ID, i.Run = r.Text(), r.Text(), r.Text()
 	i.At, i.Looked = r.Time(), r.Time()
-	i.Maybe = doubted(r)
+	i.Maybe = someValues(r)
 	if !r.Whole() {
 		return fmt.Errorf("intent of %s is damaged", i.Key)
 	}
 	return nil
 }
 
-// doubted reads values in doubt; none are nil.
-func doubted(r *pack.Reader) map[string]any {
+// someValues reads values by path; none are nil.
+func someValues(r *pack.Reader) map[string]any {
 	values := resource.ReadValues(r)
 	if len(values) == 0 {
 		return nil

@@ -71,6 +71,13 @@ type Entry struct {
 	// Maybe holds values that may stand at the target instead, as in Intent.Maybe: a
 	// request with them was in doubt when one was acknowledged that left them alone.
 	Maybe map[string]any
+	// Echo holds the values that the target is known to hold instead, with our leave: it
+	// rewrote what it took, or kept its own when the account was adopted. Path to value,
+	// nil for none. Nil: the target never showed the account to us.
+	Echo map[string]any
+	// Drift holds the values that somebody put there instead and that a repair is to undo:
+	// path to value, nil for none.
+	Drift map[string]any
 	Run   string
 	At    time.Time
 }

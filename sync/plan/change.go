@@ -60,6 +60,7 @@ const (
 	CauseSource = "source"
 	CauseConfig = "config"
 	CauseTime   = "time"
+	CauseRepair = "repair"
 )
 
 // Change is one change to one account: before, after and the operations together.
@@ -96,6 +97,9 @@ type Change struct {
 	Rename bool
 	// Doubt is what earlier requests may have left there unseen.
 	Doubt Doubt
+	// Echo is the entry's, as in ledger.Entry; that of an adopt tells what the account
+	// keeps besides.
+	Echo map[string]any
 	// Approved tells that a human said yes to exactly this change, or to all of a
 	// first load: it does not count against the limits.
 	Approved bool
@@ -157,6 +161,9 @@ type Found struct {
 	UserName   string
 	ExternalID string
 	Active     record.Tri
+	// Masked tells that the service shows an inactive account with other values than it
+	// keeps for it: besides the id, only Active counts.
+	Masked bool
 	// By is the match attribute that led to the account: externalId, userName, email.
 	By string
 	// Body is the account's JSON as the target sent it, names in the schema's spelling.

@@ -25,6 +25,8 @@ func (c *Change) Encode() ([]byte, error) {
 	b = pack.Ints(b, c.Parts)
 	b = c.Want.AppendPacked(b)
 	b = resource.AppendValues(b, c.Doubt.Maybe)
+	b = pack.Flags(b, c.Echo != nil)
+	b = resource.AppendValues(b, c.Echo)
 	b = pack.Flags(b, c.Held, c.Left, c.Mine, c.Rename, c.Doubt.Sent, c.Doubt.Created, c.Approved, c.NextRun)
 	b = pack.Time(pack.Int(b, int64(c.Round)), c.Doubt.Since)
 	b = pack.Time(b, c.Due)
@@ -46,6 +48,11 @@ func (c *Change) Decode(b []byte) error {
 	c.Want = resource.ReadWanted(r)
 	if c.Doubt.Maybe = resource.ReadValues(r); len(c.Doubt.Maybe) == 0 {
 		c.Doubt.Maybe = nil
+	}
+	var shown bool
+	r.Flags(&shown)
+	if c.Echo = resource.ReadValues(r); !shown {
+		c.Echo = nil
 	}
 	r.Flags(&c.Held, &c.Left, &c.Mine, &c.Rename, &c.Doubt.Sent, &c.Doubt.Created, &c.Approved, &c.NextRun)
 	c.Round, c.Doubt.Since, c.Due = int(r.Int()), r.Time(), r.Time()
@@ -79,13 +86,14 @@ func readParked(r *pack.Reader) *ledger.Parked {
 // Encode gives the account as bytes that Decode understands.
 func (f *Found) Encode() ([]byte, error) {
 	body, err := json.Marshal(f.Body)
-	return pack.Texts([]byte{byte(f.Active)}, []string{f.ID, f.Version, f.UserName, f.ExternalID, f.By, string(body)}), err
+	return pack.Texts(pack.Flags([]byte{byte(f.Active)}, f.Masked), []string{f.ID, f.Version, f.UserName, f.ExternalID, f.By, string(body)}), err
 }
 
 // Decode reads what Encode wrote.
 func (f *Found) Decode(b []byte) error {
 	r := pack.Read(b)
 	*f = Found{Active: record.Tri(r.Byte())}
+	r.Flags(&f.Masked)
 	var body string
 	texts := []*string{&f.ID, &f.Version, &f.UserName, &f.ExternalID, &f.By, &body}
 	r.Check(r.Count() == len(texts))

@@ -138,6 +138,9 @@ func someChange(t *rapid.T) *Change {
 	if ops == 0 && flag("empty ops") {
 		c.Ops = []resource.Op{}
 	}
+	if flag("shown") {
+		c.Echo = values("echo")
+	}
 	c.Want.Resource = resource.New(values("want"))
 	c.Want.Managed = slices.Sorted(maps.Keys(values("managed")))
 	if flag("once") {
@@ -164,6 +167,9 @@ func TestCodecRoundTrip(t *testing.T) {
 		var got Change
 		if err := got.Decode(text); err != nil {
 			t.Fatal(err)
+		}
+		if (got.Echo == nil) != (c.Echo == nil) {
+			t.Fatal("that the account was never shown is not that it has no echo")
 		}
 		if got.computeDigest() != c.Digest() {
 			t.Fatalf("spooled, the digest is another: %s", text)
@@ -204,7 +210,7 @@ func notValid(a, b string) bool {
 }
 
 func TestFoundRoundTrip(t *testing.T) {
-	want := Found{ID: "r1", Version: `W/"1"`, UserName: "a<b", ExternalID: "10034", Active: record.False, By: MatchEmail,
+	want := Found{ID: "r1", Version: `W/"1"`, UserName: "a<b", ExternalID: "10034", Active: record.False, Masked: true, By: MatchEmail,
 		Body: map[string]any{"id": "r1", "n": json.Number("9007199254740993"), "emails": []any{map[string]any{"value": "a@example.org", "primary": true}}}}
 	text, err := want.Encode()
 	if err != nil {

@@ -32,12 +32,18 @@ const (
 	LimitCreate     = "create"
 	LimitAdopt      = "adopt"
 	LimitRename     = "rename"
+	// LimitVanished is no limit of the config either: accounts that drift did not find any
+	// more, and that a repair would make again. Many of them mean another service.
+	LimitVanished = "vanished"
 	// LimitRejected is no limit of the config: a human said no, and that stands.
 	LimitRejected = "rejected"
 )
 
 // Limits lists the limits that are counted, in the order of reports.
-var Limits = []string{LimitDeactivate, LimitDelete, LimitUpdate, LimitCreate, LimitAdopt, LimitRename}
+var Limits = []string{LimitDeactivate, LimitDelete, LimitUpdate, LimitCreate, LimitAdopt, LimitRename, LimitVanished}
+
+// MostVanished is how many accounts may be missing in one run without a human's yes.
+const MostVanished = 5
 
 // Counts gives the limits that a change counts against.
 func Counts(c *Change) []string {
@@ -47,6 +53,9 @@ func Counts(c *Change) []string {
 	case Delete:
 		return []string{LimitDelete}
 	case Create:
+		if c.Cause.By == CauseRepair {
+			return []string{LimitCreate, LimitVanished}
+		}
 		return []string{LimitCreate}
 	case Adopt:
 		if c.Mine {
@@ -85,7 +94,7 @@ func (g Guard) Check(n map[string]int, live int, contact ledger.Contact) Ruling 
 		if r.first && (name == LimitCreate || name == LimitAdopt) {
 			continue
 		}
-		if limit, tripped := g.Rules[name].trips(name, n[name], live); tripped {
+		if limit, tripped := g.rule(name).trips(name, n[name], live); tripped {
 			r.Limits = append(r.Limits, limit)
 			r.held[name] = true
 		}
@@ -96,6 +105,13 @@ func (g Guard) Check(n map[string]int, live int, contact ledger.Contact) Ruling 
 		r.held[LimitDeactivate], r.held[LimitDelete] = true, true
 	}
 	return r
+}
+
+func (g Guard) rule(name string) Rule {
+	if name == LimitVanished {
+		return Rule{Count: new(MostVanished)}
+	}
+	return g.Rules[name]
 }
 
 func (r Rule) trips(name string, n, live int) (ledger.Limit, bool) {

@@ -6,6 +6,8 @@ import "time"
 type Ack struct {
 	RemoteID string
 	Version  string
+	// Shown is the account as the target showed it afterwards; nil: it did not.
+	Shown *Found
 }
 
 // Result is the outcome of one change. Err says why for every Verdict but Done;

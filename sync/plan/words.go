@@ -137,6 +137,7 @@ var limitWords = map[string][3]string{
 	LimitCreate:     {"new account", "new accounts", "beside"},
 	LimitAdopt:      {"adoption of an account that is there already", "adoptions of accounts that are there already", "beside"},
 	LimitRename:     {"change of login or anchor", "changes of login or anchor", "of"},
+	LimitVanished:   {"account that is not there any more, to be made again", "accounts that are not there any more, to be made again", "of"},
 }
 
 // LimitText says which limit tripped, and by how much.

@@ -12,6 +12,7 @@ import (
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
 	"scimsync/sync/resource"
+	"scimsync/targets/scim/profile"
 )
 
 const listURN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
@@ -70,17 +71,18 @@ func (t *Target) parseUser(raw json.RawMessage) (plan.Found, error) {
 	if err != nil {
 		return plan.Found{}, err
 	}
+	if _, known := body["externalId"]; !known && body["external_id"] != nil { // Figma
+		body["externalId"] = body["external_id"]
+	}
 	found := plan.Found{Body: body, ID: text(body["id"]), UserName: text(body["userName"]), ExternalID: text(body["externalId"])}
 	if found.ID == "" {
 		return plan.Found{}, errors.New("read an account: it has no id")
-	}
-	if _, known := body["externalId"]; !known { // Figma
-		found.ExternalID = text(body["external_id"])
 	}
 	if meta, ok := body["meta"].(map[string]any); ok {
 		found.Version, _ = meta["version"].(string)
 	}
 	found.Active = truth(body["active"])
+	found.Masked = found.Active == record.False && t.profile.Readback.AfterDeactivate == profile.ReadbackIgnore
 	return found, nil
 }
 

@@ -98,11 +98,28 @@ func (s *suite) apply(change *plan.Change, want plan.Verdict) plan.Result {
 // create makes an account and gives its id.
 func (s *suite) create(want resource.Wanted) string {
 	s.Helper()
-	id := s.apply(Create(want), plan.Done).Ack.RemoteID
-	if id == "" {
+	ack := s.apply(Create(want), plan.Done).Ack
+	if ack.RemoteID == "" {
 		s.Fatal("a create without an id is not done")
 	}
-	return id
+	if ack.Shown != nil {
+		if drift := resource.Drift(ack.Shown.Body, want.Resource, s.target.Shape()); len(drift) > 0 {
+			s.Errorf("the answer shows %v instead of what was sent", drift)
+		}
+	}
+	return ack.RemoteID
+}
+
+// asSent wants an account to be, by its id, what was sent.
+func (s *suite) asSent(id string, want resource.Resource) {
+	s.Helper()
+	found, err := s.target.Get(s.ctx, id)
+	if err != nil || found == nil {
+		s.Fatalf("read account %s: %+v, error %v", id, found, err)
+	}
+	if drift := resource.Drift(found.Body, want, s.target.Shape()); found.ID != id || len(drift) > 0 {
+		s.Errorf("read account %s: it is %s, with %v", id, found.ID, drift)
+	}
 }
 
 // only finds the one account that is wanted.
@@ -165,6 +182,7 @@ func (s *suite) createAndFind() {
 	}
 	id := s.create(want)
 	s.create(Person(2))
+	s.asSent(id, want.Resource)
 	keys := map[string]map[string]any{
 		"externalId": {"externalId": "anchor-0001", "userName": "someone.else@example.org"},
 		"userName":   {"externalId": "another", "userName": "PERSON0001@Example.ORG"},
@@ -281,6 +299,9 @@ func (s *suite) remove() {
 	s.apply(Change(plan.Delete, id), plan.Done)
 	s.apply(Change(plan.Delete, id), plan.Done)
 	s.apply(Change(plan.Deactivate, id), plan.Vanished)
+	if found, err := s.target.Get(s.ctx, id); err != nil || found != nil {
+		s.Errorf("after delete: read %+v, error %v", found, err)
+	}
 	if found, err := s.target.Find(s.ctx, Person(1).Resource); err != nil || len(found) != 0 {
 		s.Errorf("after delete: %d accounts, error %v", len(found), err)
 	}
