@@ -4,22 +4,29 @@ import "slices"
 
 // Drift compares an account with what was pushed to it and gives what differs: path to
 // the value there, nil for none. It compares by the schema's rules (RFC 7643 sections
-// 2.2 to 2.5), and at the paths of pushed only:
+// 2.2 to 2.5) and by what the service does to values (Rule), at the paths of pushed only:
 //
 //	singular            the value there
 //	element of a type   of the elements that the filter selects, the one that holds most
 //	                    of what was pushed; if there is none, one without a type
 //	list                of what was pushed the elements that are there; one of another
 //	                    value counts as ours, changed, if it is the only one of its type
-//	                    that can be meant; of a list that is ours as a whole all elements
+//	                    that can be meant
 //
-// So the order of elements, and what others put beside ours, is no difference.
+// So the order of elements, and what others put beside ours, is no difference, but in an
+// attribute that is ours as a whole: with elements of types, what is there besides stands
+// at the path of the attribute.
 func Drift(body map[string]any, pushed Resource, shape Shape) map[string]any {
-	d := drift{body: body, pushed: pushed, shape: shape, elements: map[string]Element{}}
+	d := drift{body: body, pushed: pushed, shape: shape, lists: map[string]*list{}}
 	found := map[string]any{}
 	for _, a := range pushed.Attrs {
 		if have := d.there(a); !SameValue(have, a.Value) {
 			found[a.Path] = have
+		}
+	}
+	for attr, l := range d.lists {
+		if others := l.def.others(l.besides()); shape.Own[attr] && len(others) > 0 {
+			found[attr] = Sorted(others)
 		}
 	}
 	return found
@@ -27,10 +34,32 @@ func Drift(body map[string]any, pushed Resource, shape Shape) map[string]any {
 
 // drift is one comparison.
 type drift struct {
-	body     map[string]any
-	pushed   Resource
-	shape    Shape
-	elements map[string]Element // by head: the element that stands for ours
+	body   map[string]any
+	pushed Resource
+	shape  Shape
+	lists  map[string]*list // by attribute
+}
+
+// list is what an account holds of an attribute of whose elements we pushed single ones.
+type list struct {
+	def      *Definition
+	elements []Element
+	ours     map[string]int // by head: the place of the element that stands for ours; -1: there is none
+}
+
+// besides gives the elements that stand for none of ours.
+func (l *list) besides() []Element {
+	var others []Element
+	for i, e := range l.elements {
+		ours := false
+		for _, place := range l.ours {
+			ours = ours || place == i
+		}
+		if !ours {
+			others = append(others, e)
+		}
+	}
+	return others
 }
 
 // there gives the value at a path: the pushed one, if the two are the same.
@@ -42,7 +71,7 @@ func (d *drift) there(a Attr) any {
 		if attr.ignored() {
 			return a.Value
 		}
-		return attr.thereOf(attr.others(have), list, d.shape.Own[at.Attribute()] || d.shape.Patch.Whole)
+		return attr.thereOf(attr.others(have), list, d.shape.Own[at.Attribute()])
 	}
 	var have any
 	if len(at.Filter) > 0 {
@@ -58,35 +87,52 @@ func (d *drift) there(a Attr) any {
 
 // element gives the element that stands for the one that was pushed.
 func (d *drift) element(at Path, attr *Definition) Element {
-	if e, chosen := d.elements[at.Head()]; chosen {
-		return e
+	l := d.list(at, attr)
+	place, chosen := l.ours[at.Head()]
+	if !chosen {
+		place = d.choose(at, l)
+		l.ours[at.Head()] = place
 	}
-	holder := d.body
-	if at.URN != "" {
-		holder, _ = get(d.body, at.URN).(map[string]any)
+	if place < 0 {
+		return nil
 	}
-	var fitting, untyped []Element
-	for _, e := range items(get(holder, at.Attr), attr) {
-		switch {
-		case attr.matches(e, at.Filter):
-			fitting = append(fitting, e)
-		case !slices.ContainsFunc(at.Filter, func(eq Eq) bool { return e[eq.Attr] != nil }):
-			untyped = append(untyped, e)
+	return l.elements[place]
+}
+
+func (d *drift) list(at Path, attr *Definition) *list {
+	path := at.Attribute()
+	if d.lists[path] == nil {
+		holder := d.body
+		if at.URN != "" {
+			holder, _ = get(d.body, at.URN).(map[string]any)
+		}
+		d.lists[path] = &list{def: attr, elements: items(get(holder, at.Attr), attr), ours: map[string]int{}}
+	}
+	return d.lists[path]
+}
+
+// choose gives the place of the element that stands for ours.
+func (d *drift) choose(at Path, l *list) int {
+	best, most := -1, -1
+	var untyped []int
+	for i, e := range l.elements {
+		if l.def.matches(e, at.Filter) {
+			if n := d.agreement(at, l.def, e); n > most {
+				best, most = i, n
+			}
+		} else if !slices.ContainsFunc(at.Filter, func(eq Eq) bool { return e[eq.Attr] != nil }) {
+			untyped = append(untyped, i)
 		}
 	}
-	e, most := Element(nil), -1
-	for _, candidate := range fitting {
-		if n := d.agreement(at, attr, candidate); n > most {
-			e, most = candidate, n
+	if best >= 0 {
+		return best
+	}
+	for _, i := range untyped { // a service may show no types: RFC 7643 section 2.4 requires none
+		if n := d.agreement(at, l.def, l.elements[i]); n > most && (n > 0 || len(untyped) == 1) {
+			best, most = i, n
 		}
 	}
-	for _, candidate := range untyped { // a service may show no types (RFC 7643 section 2.4 requires none)
-		if n := d.agreement(at, attr, candidate); e == nil && (n > 0 || len(untyped) == 1) {
-			e = candidate
-		}
-	}
-	d.elements[at.Head()] = e
-	return e
+	return best
 }
 
 // agreement counts what an element holds of what was pushed; its value counts most.

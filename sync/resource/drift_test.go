@@ -49,6 +49,10 @@ func TestDrift(t *testing.T) {
 		"list, a part":          {`"emails": [{"type": "work", "value": "a@x", "primary": true, "display": "A"}]`, `{"emails": [{"type": "work", "value": "a@x", "display": "B"}]}`, `"emails": [{"type": "work", "value": "a@x", "display": "B"}]`, nil},
 		"owned, other order":    {`"roles": [{"value": "a"}, {"value": "b"}]`, `{"roles": [{"value": "b"}, {"value": "a"}]}`, ``, own("roles")},
 		"owned, somebody's":     {`"roles": [{"value": "a"}]`, `{"roles": [{"value": "b"}, {"value": "a"}]}`, `"roles": [{"value": "a"}, {"value": "b"}]`, own("roles")},
+		"owned, somebody's of a type": {workValue + `: "a@x"`, `{"emails": [{"type": "work", "value": "a@x"}, {"type": "home", "value": "b@x"}]}`,
+			`"emails": [{"type": "home", "value": "b@x"}]`, own("emails")},
+		"owned, changed, and somebody's": {workValue + `: "a@x"`, `{"emails": [{"type": "work", "value": "c@x"}, {"type": "work", "value": "b@x"}]}`,
+			workValue + `: "c@x", "emails": [{"type": "work", "value": "b@x"}]`, own("emails")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			shape := RFC7643()
@@ -68,6 +72,24 @@ func TestWhatWasSentHasNotDrifted(t *testing.T) {
 		pushed := generate(t, "pushed")
 		if got := Drift(foreign(viaJSON(t, pushed)), pushed, RFC7643()); len(got) > 0 {
 			t.Fatalf("%v of %v", got, pushed)
+		}
+	})
+}
+
+// A list that is ours as a whole is mended as a whole.
+func TestDriftOfOwnedListsIsMended(t *testing.T) {
+	t.Parallel()
+	shape := RFC7643()
+	shape.Own = map[string]bool{"emails": true, "roles": true, "phoneNumbers": true, "addresses": true}
+	rapid.Check(t, func(t *rapid.T) {
+		pushed, there := generate(t, "pushed"), generate(t, "there")
+		s := newServer(t, viaJSON(t, there))
+		found := Drift(s.body, pushed, shape)
+		if err := s.patch(Ops(pushed.With(found), Wanted{Resource: pushed, Managed: managed}, shape, nil).Ops); err != nil {
+			t.Fatal(err)
+		}
+		if left := Drift(s.body, pushed, shape); len(left) > 0 {
+			t.Fatalf("after the repair of %v there is %v", found, left)
 		}
 	})
 }

@@ -100,6 +100,9 @@ func (s Shape) cells(old Resource, want Wanted, maybe map[string]any) [][]*cell 
 		if !x.managed {
 			_, x.managed = slices.BinarySearch(want.Managed, path)
 		}
+		if !x.managed && s.Own[path] { // what drift found there besides our elements
+			x.managed = slices.ContainsFunc(want.Managed, func(of string) bool { return Split(of).Attribute() == path })
+		}
 		x.def = s.find(x.at)
 		if !x.managed || !x.def.sends(x.at.Sub) { // not ours, or not any more: it stays as it is
 			x.want, x.maybe = x.old, x.old
