@@ -40,6 +40,7 @@ type Seen struct {
 type TargetInfo struct {
 	Fingerprint map[string]string // what identifies it: url, and so on
 	NotBefore   time.Time         // no request before this moment
+	Warned      []string          // what was said of credentials that end soon, so that it is not said in every run
 }
 
 // JobInfo is what is known of a job as a whole.

@@ -8,17 +8,16 @@ import (
 )
 
 // Ping asks the target for one account and for its ServiceProviderConfig, whose
-// absence is fine: many targets have none, or none for us. It tries each once, and
-// once more with another token.
+// absence is fine: many targets have none, or none for us. It tries each once.
 func (t *Target) Ping(ctx context.Context) error {
-	a, err := t.tryOnce(ctx, call{method: http.MethodGet, path: t.profile.Paths.Users, query: "startIndex=1&count=1", limit: limitPage})
+	a, _, err := t.tryRead(ctx, call{method: http.MethodGet, path: t.profile.Paths.Users, query: "startIndex=1&count=1", limit: limitPage})
 	if err != nil {
 		return fmt.Errorf("reach target %s at %s: %w", t.name, t.base, err)
 	}
 	if _, err := parsePage(a.body); err != nil {
 		return fmt.Errorf("reach target %s at %s: GET /Users: %w; check the target's url", t.name, t.base, err)
 	}
-	_, err = t.tryOnce(ctx, call{method: http.MethodGet, path: "/ServiceProviderConfig", limit: limitOne})
+	_, _, err = t.tryRead(ctx, call{method: http.MethodGet, path: "/ServiceProviderConfig", limit: limitOne})
 	var e *Error
 	switch {
 	case err == nil:
@@ -27,14 +26,4 @@ func (t *Target) Ping(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("ask target %s for its ServiceProviderConfig: %w", t.name, err)
-}
-
-// tryOnce tries a read once, and at once again if it was refused for the token only.
-func (t *Target) tryOnce(ctx context.Context, c call) (*answer, error) {
-	a, notBefore, err := t.tryRead(ctx, c)
-	var e *Error
-	if errors.As(err, &e) && e.Status == http.StatusUnauthorized && passing(err) && !notBefore.After(t.now()) {
-		a, _, err = t.tryRead(ctx, c)
-	}
-	return a, err
 }

@@ -32,8 +32,18 @@ func (t *Target) read(ctx context.Context, c call) (*answer, error) {
 // Reads is how many requests were sent so far that change nothing, each try counted.
 func (t *Target) Reads() int { return int(t.reads.Load()) }
 
-// tryRead is one try: gate, request, answer. Only a whole 200 is no error.
-func (t *Target) tryRead(ctx context.Context, c call) (a *answer, notBefore time.Time, err error) {
+// tryRead is one try, and at once another if all that was wrong was our token.
+func (t *Target) tryRead(ctx context.Context, c call) (*answer, time.Time, error) {
+	a, notBefore, err := t.readOnce(ctx, c)
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusUnauthorized && passing(err) && !notBefore.After(t.now()) {
+		return t.readOnce(ctx, c)
+	}
+	return a, notBefore, err
+}
+
+// readOnce is one request: gate, request, answer. Only a whole 200 is no error.
+func (t *Target) readOnce(ctx context.Context, c call) (a *answer, notBefore time.Time, err error) {
 	if t.gate != nil {
 		done, err := t.gate(ctx, false)
 		if err != nil {

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -83,6 +84,11 @@ func (a *app) checkAll(cfg *config.Config, connect bool) error {
 			if err := s.reachTarget(&cfg.Targets[i]); err != nil {
 				failed = append(failed, err)
 			}
+		}
+	}
+	for i := range cfg.Targets {
+		for _, e := range texts(&cfg.Targets[i], time.Now()) {
+			fmt.Fprintf(a.Err, "warning: target %s: %s\n", cfg.Targets[i].Name, e)
 		}
 	}
 	if err := errors.Join(append(failed, s.close())...); err != nil {

@@ -45,6 +45,7 @@ type flowStatus struct {
 	Parked    []plan.Problem `json:"parked"`
 	Conflicts []plan.Problem `json:"conflicts"`
 	NotBefore string         `json:"not_before,omitempty"`
+	Expiring  []string       `json:"expiring,omitempty"`
 }
 
 type runStatus struct {
@@ -140,6 +141,7 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 	if info.NotBefore.After(time.Now()) {
 		st.NotBefore = info.NotBefore.UTC().Format(time.RFC3339)
 	}
+	st.Expiring = texts(s.cfg.Target(flow.Target), time.Now())
 	err = s.store.EachLook(flow, func(l *ledger.Look) error {
 		if l.Parked == nil {
 			return nil
@@ -185,6 +187,9 @@ func (s *session) writeStatus(f flowStatus) error {
 	}
 	if f.NotBefore != "" {
 		fmt.Fprintf(s.Out, "  the target asked for no request before %s\n", f.NotBefore)
+	}
+	for _, e := range f.Expiring {
+		fmt.Fprintf(s.Out, "  %s\n", e)
 	}
 	if f.Hold != nil {
 		for _, l := range f.Hold.Limits {

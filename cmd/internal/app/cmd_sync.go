@@ -93,10 +93,13 @@ func (s *session) refused(err error) error {
 	return err
 }
 
-// announce says on the error stream what is about to be written, and where.
+// announce says on the error stream what is about to be written, and where, and which
+// credentials end soon.
 func (s *session) announce(job engine.Job) {
 	for _, f := range job.Flows {
-		fmt.Fprintf(s.Err, "%s: job %s, target %s (%s)\n", s.cfg.File, f.Flow.Job, f.Flow.Target, host(s.cfg.Target(f.Flow.Target)))
+		target := s.cfg.Target(f.Flow.Target)
+		fmt.Fprintf(s.Err, "%s: job %s, target %s (%s)\n", s.cfg.File, f.Flow.Job, f.Flow.Target, host(target))
+		s.warnOfEndings(target, time.Now())
 	}
 }
 

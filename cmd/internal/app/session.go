@@ -220,7 +220,7 @@ func (s *session) target(name string) (*target, error) {
 	if t.protect, err = newProtected(cfg.Protect); err != nil {
 		return nil, fmt.Errorf("target %s: %w", name, err)
 	}
-	if t.auth, err = newAuthorizer(cfg.Auth); err != nil {
+	if t.auth, err = s.authorizer(cfg); err != nil {
 		return nil, fmt.Errorf("target %s: %w", name, err)
 	}
 	if cfg.URL == "" {

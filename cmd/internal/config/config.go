@@ -169,17 +169,48 @@ type Target struct {
 type Auth struct {
 	Bearer *Bearer
 	Basic  *Basic
+	OAuth2 *OAuth2
 }
 
 // Bearer is a token in the Authorization header (RFC 6750 section 2.1).
 type Bearer struct {
-	Token Secret
+	Token   Secret
+	Expires time.Time // the end of the token, where it does not say it itself; or zero
 }
 
 // Basic is a name and a password in the Authorization header (RFC 7617).
 type Basic struct {
 	Username string
 	Password Secret
+}
+
+// OAuth2 says how access tokens are fetched (RFC 6749). What Grant and Method have no use for is not given.
+type OAuth2 struct {
+	Grant        Grant
+	TokenURL     string // as it was written
+	ClientID     string
+	ClientSecret Secret
+	Method       ClientMethod // "": the client does not say who it is, its JWT does
+	Key          Secret
+	KeyID        string
+	Alg          string // "": as the key is
+	JWT          Secret
+	Claims       Claims
+	Scope        []string
+	Audience     string
+	Resource     string
+	Params       []Param
+	Expires      time.Time // the end of ClientSecret or Key, or zero
+}
+
+// Claims are those of a JWT that is made; "" is client_id, and for Audience token_url.
+type Claims struct {
+	Issuer, Subject, Audience string
+}
+
+// Param is a parameter of a request.
+type Param struct {
+	Name, Value string
 }
 
 // TLS says whom to trust and with which certificate to answer. All are absolute paths of PEM files, or "".

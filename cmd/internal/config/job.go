@@ -122,6 +122,8 @@ type (
 	Vendor       string
 	Method       string
 	Scope        string
+	Grant        string
+	ClientMethod string
 	Before       string
 	LastDay      string
 	MatchBy      string
@@ -155,6 +157,14 @@ const (
 
 	ScopeSub Scope = "sub"
 	ScopeOne Scope = "one"
+
+	GrantClientCredentials Grant = "client_credentials"
+	GrantJWTBearer         Grant = "jwt_bearer"
+
+	ClientBasic         ClientMethod = "basic" // client_secret_basic of the OAuth registry, and so on
+	ClientPost          ClientMethod = "post"
+	ClientPrivateKeyJWT ClientMethod = "private_key_jwt"
+	ClientTLS           ClientMethod = "tls"
 
 	BeforeAbsent   Before = "absent"
 	BeforeInactive Before = "inactive"

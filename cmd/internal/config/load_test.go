@@ -253,11 +253,11 @@ func TestPlaces(t *testing.T) {
 		"sources.ext.csv.min_rows":              20, // left to its default: what is above
 		"sources.corp.ldap.page_size":           5,  // merged
 		"sources.near.ldap.urls[1]":             44,
-		"jobs.staff.to.cloud.users.match":       79,
+		"jobs.staff.to.cloud.users.match":       115,
 		"jobs.staff.guard.deactivate.percent":   2, // an alias
 		"nothing.of.the.kind":                   1,
-		"jobs.staff.users.map.locale.value":     99,
-		"jobs.staff.users.active_from.before.x": 90,
+		"jobs.staff.users.map.locale.value":     135,
+		"jobs.staff.users.active_from.before.x": 126,
 	} {
 		got := cfg.Place(path)
 		if got.Line != line || got.Path != path || got.File != everything {
@@ -265,7 +265,7 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 	include := cfg.Flows("staff")[1].Users.Include
-	if want := (Text{Value: `"cloud" in groups`, Pos: Pos{File: everything, Line: 76, Column: 22, Path: "jobs.staff.to.cloud.users.include"}}); include != want {
+	if want := (Text{Value: `"cloud" in groups`, Pos: Pos{File: everything, Line: 112, Column: 22, Path: "jobs.staff.to.cloud.users.include"}}); include != want {
 		t.Errorf("got %+v, want %+v", include, want)
 	}
 }

@@ -19,6 +19,9 @@ func checkTarget(s spot, t *Target) {
 	if t.Profile != nil {
 		checkPace(s, t)
 	}
+	if t.Auth.OAuth2 != nil && t.Auth.OAuth2.Method == ClientTLS && !s.has("tls.cert_file") {
+		s.wrong(s.child("auth.oauth2.method"), "method tls needs a certificate", "name it under this target: tls: {cert_file: PATH, key_file: PATH}")
+	}
 	u, err := url.Parse(t.URL)
 	switch {
 	case t.Profile == nil: // reported already

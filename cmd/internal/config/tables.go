@@ -63,10 +63,14 @@ var sourceTable = table[Source]{
 	refine: oneOf("csv", "ldap"),
 }
 
-// oneOf demands exactly one of two keys.
-func oneOf(a, b string) func(schema, mode) {
+// oneOf demands exactly one of some keys.
+func oneOf(names ...string) func(schema, mode) {
 	return func(s schema, _ mode) {
-		s["oneOf"] = []any{schema{"required": []any{a}}, schema{"required": []any{b}}}
+		var one []any
+		for _, name := range names {
+			one = append(one, schema{"required": []any{name}})
+		}
+		s["oneOf"] = one
 	}
 }
 
@@ -124,31 +128,6 @@ var targetTable = table[Target]{
 	},
 	check: checkTarget,
 }
-
-var authTable = table[Auth]{
-	fields: []field[Auth]{
-		key("bearer", pointer(bearerTable.kind()), func(a *Auth) **Bearer { return &a.Bearer }, "A token."),
-		key("basic", pointer(basicTable.kind()), func(a *Auth) **Basic { return &a.Basic }, "A name and a password."),
-	},
-	check: func(s spot, _ *Auth) {
-		switch {
-		case s.has("bearer") && s.has("basic"):
-			s.wrong(s.child("basic"), "auth is bearer or basic, not both", "keep one of them")
-		case !s.has("bearer") && !s.has("basic"):
-			s.wrong(s.key(), "the key bearer or basic is missing", "remove auth where none is needed")
-		}
-	},
-	refine: oneOf("bearer", "basic"),
-}
-
-var bearerTable = table[Bearer]{fields: []field[Bearer]{
-	key("token", secret(), func(b *Bearer) *Secret { return &b.Token }, "The token.").must(),
-}}
-
-var basicTable = table[Basic]{fields: []field[Basic]{
-	key("username", text("the name of a user"), func(b *Basic) *string { return &b.Username }, "The user that logs in.").must(),
-	key("password", secret(), func(b *Basic) *Secret { return &b.Password }, "The password of the user.").must(),
-}}
 
 var tlsTable = table[TLS]{
 	fields: []field[TLS]{

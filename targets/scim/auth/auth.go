@@ -5,8 +5,12 @@
 package auth
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"os"
 	"strings"
 	"time"
 )
@@ -33,4 +37,23 @@ func JWTExpiry(token string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(seconds), 0), true
+}
+
+// CertificateExpiry tells until when the first certificate of a PEM file is valid.
+func CertificateExpiry(file string) (time.Time, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the certificate: %w", err)
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("read the certificate in %s: %w", file, err)
+		}
+		return certificate.NotAfter, nil
+	}
+	return time.Time{}, fmt.Errorf("%s holds no certificate in PEM form", file)
 }
