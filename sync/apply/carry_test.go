@@ -515,6 +515,7 @@ func TestCounted(t *testing.T) {
 		yes := change(plan.Deactivate, "1")
 		yes.Approved = true
 		no := change(plan.Deactivate, "2")
+		no.Fate = plan.FateGone
 		refused := change(plan.Deactivate, "3")
 		w.answer = func(c *plan.Change, _ int) plan.Result {
 			if c.Key.ID == "3" {
@@ -526,9 +527,12 @@ func TestCounted(t *testing.T) {
 		carry := w.carry(Pace{})
 		carry.Ended = func(done int) { told = append(told, done) }
 		r := w.out(carry, yes, no, refused)
-		if w.counted[plan.LimitDeactivate] != 1 || len(w.counted) != 1 || r.Done[plan.Deactivate] != 2 || !slices.Equal(told, []int{1, 2, 3}) {
+		if w.counted[plan.LimitDeactivate] != 1 || w.counted[plan.LimitDelete] != 1 || len(w.counted) != 2 || r.Done[plan.Deactivate] != 2 || !slices.Equal(told, []int{1, 2, 3}) {
 			t.Errorf("%+v, counted %v, told %v", r, w.counted, told)
 		}
 		synctest.Wait()
+		if w.entries["2"].Standing != ledger.Gone || w.entries["1"].Standing == ledger.Gone {
+			t.Errorf("deactivated where that deletes: %s; elsewhere: %s", w.entries["2"].Standing, w.entries["1"].Standing)
+		}
 	})
 }

@@ -42,6 +42,9 @@ func standing(change *plan.Change) ledger.Standing {
 	case plan.Delete:
 		return ledger.Gone
 	case plan.Deactivate:
+		if change.Fate == plan.FateGone {
+			return ledger.Gone
+		}
 		if change.Left {
 			return ledger.Left
 		}

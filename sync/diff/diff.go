@@ -46,6 +46,7 @@ type Input struct {
 	Entry   *ledger.Entry  // nil: nothing was ever acknowledged
 	Intent  *ledger.Intent // nil: no request is in doubt
 	Leavers Leavers
+	Fate    plan.Fate // of accounts that are deactivated
 	Shape   resource.Shape
 	Cause   plan.Cause
 }
@@ -164,7 +165,7 @@ type builder struct{ *plan.Change }
 
 func (in *Input) change(action plan.Action) builder {
 	c := &plan.Change{Action: action, Kind: in.Key.Kind.String(), Key: in.Key, Name: in.Name,
-		Cause: in.Cause, Want: in.Want, Left: !in.Present, Doubt: in.doubt()}
+		Cause: in.Cause, Want: in.Want, Left: !in.Present, Fate: in.Fate, Doubt: in.doubt()}
 	if in.Entry != nil {
 		c.RemoteID, c.Echo = in.Entry.RemoteID, in.Entry.Echo
 	}

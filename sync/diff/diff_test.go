@@ -227,8 +227,9 @@ func TestDeactivateKeepsWhatWasHeld(t *testing.T) {
 	t.Parallel()
 	for row, left := range map[string]bool{"inactive": false, "has left": true} {
 		in := person(row, entry(ledger.Live, "Clerk"), nil)
+		in.Fate = plan.FateRemoved
 		_, c := Person(in)
-		if c.Left != left || c.RemoteID != "r1" {
+		if c.Left != left || c.RemoteID != "r1" || c.Fate != plan.FateRemoved {
 			t.Errorf("%s: %+v", row, c)
 		}
 		if d := cmp.Diff(in.Entry.Resource, c.Want.Resource); d != "" {
@@ -329,14 +330,14 @@ func TestLeftInDoubt(t *testing.T) {
 	for leavers, again := range map[Leavers]bool{DeactivateLeavers: false, KeepLeavers: false, DeleteLeavers: true} {
 		for row, left := range map[string]bool{"inactive": false, "has left": true} {
 			in := person(row, nil, intent(plan.Create, values("Clerk")))
-			in.Leavers = leavers
+			in.Leavers, in.Fate = leavers, plan.FateGone
 			next, create := Person(in)
 			create.Doubt.Since = time.Unix(1, 0)
 			if next != FindLeft || create.Want.Text("title") != "Clerk" {
 				t.Fatalf("%s: %v, %+v", row, next, create)
 			}
 			c := Left(create, &plan.Found{ID: "r7", ExternalID: "1"})
-			if c.RemoteID != "r7" || c.Left != left || c.NextRun != (again && left) || !c.Doubt.Sent || !c.Doubt.Since.IsZero() || c.Doubt.Maybe != nil {
+			if c.RemoteID != "r7" || c.Left != left || c.Fate != plan.FateGone || c.NextRun != (again && left) || !c.Doubt.Sent || !c.Doubt.Since.IsZero() || c.Doubt.Maybe != nil {
 				t.Errorf("%s, leavers %d: %+v", row, leavers, c)
 			}
 			if d := cmp.Diff([]resource.Op{inactivate}, c.Ops); d != "" {

@@ -69,6 +69,7 @@ type Flow struct {
 	Match    []string
 	Adopt    diff.Adoption
 	Leavers  diff.Leavers
+	Fate     plan.Fate // what deactivation leaves of an account there
 	Guard    plan.Guard
 	Window   time.Duration
 	Protect  Protect

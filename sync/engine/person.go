@@ -19,7 +19,7 @@ func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
 	}
 	entry := pushed.There()
 	in := &diff.Input{Key: row.Key, Name: name(row, pushed), Entry: entry, Intent: w.intents[row.Key],
-		Leavers: w.flow.Leavers, Shape: w.shape, Cause: plan.Cause{By: plan.CauseSource, What: "not in " + row.Key.Source + " any more"}}
+		Leavers: w.flow.Leavers, Fate: w.flow.Fate, Shape: w.shape, Cause: plan.Cause{By: plan.CauseSource, What: "not in " + row.Key.Source + " any more"}}
 	var due time.Time
 	if row.Absent == 0 {
 		result := w.mappers[row.Key.Source].Map(row.Record(), w.at)

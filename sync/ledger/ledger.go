@@ -50,7 +50,7 @@ const (
 	Live      Standing = iota + 1 // active
 	Suspended                     // deactivated, the person is still in the source
 	Left                          // deactivated (or kept) after the person left
-	Gone                          // deleted or vanished: a tombstone that holds the externalId
+	Gone                          // deleted, deactivated where that deletes, or vanished: a tombstone that holds the externalId
 )
 
 var standingNames = map[Standing]string{Live: "live", Suspended: "suspended", Left: "left", Gone: "gone"}

@@ -63,6 +63,17 @@ const (
 	CauseRepair = "repair"
 )
 
+// Fate is what deactivation leaves of an account. At most services it is a plain
+// disable. Where it is more than that it counts as a delete for the guard too.
+type Fate string
+
+// The fates.
+const (
+	FateDisabled Fate = ""        // it stays, and can be switched on again
+	FateRemoved  Fate = "removed" // it leaves the organisation, and can be brought back by switching it on
+	FateGone     Fate = "gone"    // it is gone with its id: who returns gets a new one
+)
+
 // Change is one change to one account: before, after and the operations together.
 type Change struct {
 	Action   Action
@@ -87,6 +98,8 @@ type Change struct {
 
 	// Want is what the target is to hold afterwards; for a create its body.
 	Want resource.Wanted
+	// Fate is what a deactivate leaves of the account at this service.
+	Fate Fate
 	// Left tells, for a deactivate, that the person left the source or the scope;
 	// otherwise the account is only suspended.
 	Left bool

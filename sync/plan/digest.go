@@ -11,7 +11,7 @@ import (
 )
 
 // Digest identifies what a change does and to whom. Two changes with one digest
-// send the same requests; the reason for them, and their place in the order, do
+// send the same requests, with the same fate of the account; the reason for them, and their place in the order, do
 // not count. It is computed once: what it covers must not be altered afterwards.
 func (c *Change) Digest() string {
 	if c.digest == "" {
@@ -30,6 +30,9 @@ func (c *Change) computeDigest() string {
 	// change that was spooled or saved keeps its digest.
 	b = resource.AppendValues(b, c.After)
 	b = pack.Ints(resource.AppendOps(b, c.Ops), c.Parts)
+	if c.Action == Deactivate && c.Fate != FateDisabled {
+		b = resource.AppendValue(b, string(c.Fate))
+	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])
 }

@@ -81,6 +81,23 @@ func TestDigestCovers(t *testing.T) {
 	}
 }
 
+// What a human said yes to is a disable, or the end of the account: not the one for the other.
+func TestDigestCoversTheFate(t *testing.T) {
+	digests := map[string]Fate{}
+	for _, fate := range []Fate{FateDisabled, FateRemoved, FateGone} {
+		c := sampleChanges()[0]
+		c.Fate = fate
+		if other, taken := digests[c.Digest()]; taken {
+			t.Errorf("%q and %q have one digest", fate, other)
+		}
+		digests[c.Digest()] = fate
+		update := sampleChanges()[1]
+		if update.Fate = fate; update.Digest() != sampleChanges()[1].Digest() {
+			t.Errorf("%q counts for an update", fate)
+		}
+	}
+}
+
 var someText = rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a\xffb", "\ufffd", `\ufffd`, "<&>", "\u2028", "\x00", "é", "e\u0301"}))
 
 func someValue() *rapid.Generator[any] {
@@ -120,6 +137,7 @@ func someChange(t *rapid.T) *Change {
 		Name: rapid.String().Draw(t, "name"), RemoteID: rapid.String().Draw(t, "remote id"), Before: values("before"), After: values("after"),
 		Cause: Cause{By: CauseSource, What: rapid.String().Draw(t, "what")}, Held: flag("held"), Round: rapid.IntRange(0, 3).Draw(t, "round"),
 		Temporary: rapid.String().Draw(t, "temporary"), Left: flag("left"), Mine: flag("mine"), Rename: flag("rename"),
+		Fate:  rapid.SampledFrom([]Fate{FateDisabled, FateRemoved, FateGone}).Draw(t, "fate"),
 		Doubt: Doubt{Sent: flag("doubted"), Created: flag("created"), Since: moment("doubt")}, Approved: flag("approved"), NextRun: flag("again"), Due: moment("due")}
 	if flag("parked") {
 		c.Parked = &ledger.Parked{Kind: ledger.ParkedRefused, Error: rapid.String().Draw(t, "error"), Digest: "d", Tries: rapid.IntRange(0, 9).Draw(t, "tries"), At: moment("at"), Since: moment("since")}

@@ -49,6 +49,9 @@ const MostVanished = 5
 func Counts(c *Change) []string {
 	switch c.Action {
 	case Deactivate:
+		if c.Fate != FateDisabled {
+			return []string{LimitDeactivate, LimitDelete}
+		}
 		return []string{LimitDeactivate}
 	case Delete:
 		return []string{LimitDelete}

@@ -79,6 +79,9 @@ func TestCounts(t *testing.T) {
 		want   []string
 	}{
 		"deactivate":           {Change{Action: Deactivate}, []string{LimitDeactivate}},
+		"deactivate, removed":  {Change{Action: Deactivate, Fate: FateRemoved}, []string{LimitDeactivate, LimitDelete}},
+		"deactivate, gone":     {Change{Action: Deactivate, Fate: FateGone}, []string{LimitDeactivate, LimitDelete}},
+		"update, gone":         {Change{Action: Update, Fate: FateGone}, []string{LimitUpdate}},
 		"delete":               {Change{Action: Delete}, []string{LimitDelete}},
 		"create":               {Change{Action: Create}, []string{LimitCreate}},
 		"adopt":                {Change{Action: Adopt}, []string{LimitAdopt}},

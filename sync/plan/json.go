@@ -44,6 +44,7 @@ type line struct {
 
 	Round     int    `json:"round,omitempty"`
 	Temporary string `json:"temporary,omitempty"`
+	Fate      Fate   `json:"fate,omitempty"` // of a deactivate; absent: the account stays, and can be switched on again
 }
 
 // footer closes a section. A section without it is cut off.
@@ -106,7 +107,10 @@ func list[T any](l []T) []T {
 }
 
 func (c *Change) line() *line {
-	l := &line{c.Action, c.Kind, c.Key.ID, c.Key.Source, c.Name, c.RemoteID, c.Before, c.After, list(c.Ops), c.Parts, c.Cause, c.Held, c.Round, c.Temporary}
+	l := &line{c.Action, c.Kind, c.Key.ID, c.Key.Source, c.Name, c.RemoteID, c.Before, c.After, list(c.Ops), c.Parts, c.Cause, c.Held, c.Round, c.Temporary, FateDisabled}
+	if c.Action == Deactivate {
+		l.Fate = c.Fate
+	}
 	if l.Before == nil {
 		l.Before = values{}
 	}
@@ -141,11 +145,14 @@ func (c *Change) UnmarshalJSON(raw []byte) error {
 	if l.Kind != record.User.String() {
 		return fmt.Errorf("unknown kind %q", l.Kind)
 	}
+	if l.Fate != FateDisabled && l.Fate != FateRemoved && l.Fate != FateGone {
+		return fmt.Errorf("unknown fate %q", l.Fate)
+	}
 	if !l.whole() {
 		return fmt.Errorf("its parts %d do not make up its %d operations", l.Parts, len(l.Ops))
 	}
 	*c = Change{Action: l.Action, Kind: l.Kind, Key: record.Key{Kind: record.User, Source: l.Source, ID: l.Key}, Name: l.Name,
-		RemoteID: l.RemoteID, Before: l.Before, After: l.After, Ops: l.Ops, Parts: l.Parts, Cause: l.Cause, Held: l.Held, Round: l.Round, Temporary: l.Temporary}
+		RemoteID: l.RemoteID, Before: l.Before, After: l.After, Ops: l.Ops, Parts: l.Parts, Cause: l.Cause, Held: l.Held, Round: l.Round, Temporary: l.Temporary, Fate: l.Fate}
 	return nil
 }
 

@@ -58,6 +58,28 @@ func TestParts(t *testing.T) {
 	}
 }
 
+func TestFate(t *testing.T) {
+	gone, removed := sampleChanges()[0], sampleChanges()[0]
+	gone.Fate, removed.Fate = FateGone, FateRemoved
+	p := made(gone, removed)
+	shown := text(t, p, Style{})
+	for _, want := range []string{"it deletes the account, and counts as a delete too", "it takes the account out of the organisation, and counts as a delete too"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the text does not say %q:\n%s", want, shown)
+		}
+	}
+	file := asJSON(t, p)
+	if !strings.Contains(file, `"fate":"gone"`) || !strings.Contains(file, `"fate":"removed"`) || strings.Contains(asJSON(t, made(sampleChanges()...)), "fate") {
+		t.Error(file)
+	}
+	if _, err := ReadSaved(strings.NewReader(file)); err != nil {
+		t.Error(err)
+	}
+	if _, err := ReadSaved(strings.NewReader(strings.Replace(file, `"fate":"gone"`, `"fate":"sold"`, 1))); err == nil || !strings.Contains(err.Error(), `unknown fate "sold"`) {
+		t.Error(err)
+	}
+}
+
 // What was written is read back: the changes with their values, kinds of values and
 // digests.
 func TestJSONRoundTrip(t *testing.T) {

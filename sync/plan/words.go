@@ -59,6 +59,10 @@ func (c *Change) nature() string {
 		return "takes over account " + Safe(c.RemoteID) + " as it is: no call"
 	case c.Action == Adopt:
 		return "takes over account " + Safe(c.RemoteID)
+	case c.Action == Deactivate && c.Fate == FateRemoved:
+		return "at this service it takes the account out of the organisation, and counts as a delete too"
+	case c.Action == Deactivate && c.Fate == FateGone:
+		return "at this service it deletes the account, and counts as a delete too"
 	}
 	return ""
 }

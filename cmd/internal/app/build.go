@@ -19,6 +19,7 @@ import (
 	"scimsync/sync/mapping"
 	"scimsync/sync/plan"
 	"scimsync/sync/resource"
+	"scimsync/targets/scim/profile"
 )
 
 // source gives a source, made at its first use.
@@ -171,7 +172,7 @@ func (b *builder) flow(f config.Flow) (engine.Flow, error) {
 	}
 	flow := engine.Flow{Flow: ledger.Flow{Job: f.Job, Target: f.Target}, Programs: map[string]*mapping.Program{}, Target: client,
 		Shape: b.owned(client.Shape(), f.Users.Own), Lane: t.lane, Match: match, Adopt: adoption(f.Users.Adopt),
-		Leavers: leavers(f.Leavers), Guard: guard(f.Guard), Window: f.Guard.Window, Protect: t.protect, Identity: t.identity}
+		Leavers: leavers(f.Leavers), Fate: fate(t.cfg.Profile), Guard: guard(f.Guard), Window: f.Guard.Window, Protect: t.protect, Identity: t.identity}
 	for _, from := range f.From {
 		program, err := b.program(f, from, flow.Shape)
 		if err != nil {
@@ -338,6 +339,17 @@ func adoption(a config.Adopt) diff.Adoption {
 func leavers(l config.Leavers) diff.Leavers {
 	return map[config.LeaverAction]diff.Leavers{config.LeaverDeactivate: diff.DeactivateLeavers,
 		config.LeaverDelete: diff.DeleteLeavers, config.LeaverKeep: diff.KeepLeavers}[l.Action]
+}
+
+// fate is what deactivation leaves of an account at a service.
+func fate(p *profile.Profile) plan.Fate {
+	switch {
+	case p.Deactivate.Effect == profile.EffectDisable:
+		return plan.FateDisabled
+	case p.Reactivate.Method == profile.ReactivateRepost:
+		return plan.FateGone
+	}
+	return plan.FateRemoved
 }
 
 func guard(g config.Guard) plan.Guard {

@@ -18,7 +18,8 @@ func (a *app) check() *cobra.Command {
 		Short: "Validate the config, and with --connect what it points to",
 		Long: "Reports every problem of the config with its file, line and column: keys, values, references, paths and expressions.\n" +
 			"For a CSV source the header is read. --connect also binds to each directory and reads one entry of it, and asks each\n" +
-			"target for one account. --effective prints every merged line of a JOB, or all, and where it comes from, instead.\n" +
+			"target for one account. Told besides: what a service does that cannot be taken back, and what is not documented of it.\n" +
+			"--effective prints every merged line of a JOB, or all, and where it comes from, instead.\n" +
 			"Nothing is written anywhere.",
 		Example: "  scimsync check --connect\n  scimsync check --effective staff",
 		Args:    cobra.MaximumNArgs(1),
@@ -90,6 +91,7 @@ func (a *app) checkAll(cfg *config.Config, connect bool) error {
 		for _, e := range texts(&cfg.Targets[i], time.Now()) {
 			fmt.Fprintf(a.Err, "warning: target %s: %s\n", cfg.Targets[i].Name, e)
 		}
+		s.tellProfile(&cfg.Targets[i])
 	}
 	if err := errors.Join(append(failed, s.close())...); err != nil {
 		return err

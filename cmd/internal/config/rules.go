@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"scimsync/internal/strictyaml"
+	"scimsync/targets/scim/profile"
 )
 
 // Sandbox is the profile that needs no url: without one, the target is a sandbox in this process.
@@ -110,6 +111,7 @@ func checkReferences(s spot, c *Config) {
 		}
 		for _, to := range job.To {
 			s.refers(to.Target, "target", targets)
+			s.deletes(job, &to, c.Target(to.Target.Value))
 			for _, from := range job.Sources() {
 				owner, taken := owners[pair{from, to.Target.Value}]
 				if taken && owner != job.Name {
@@ -134,6 +136,22 @@ func (s spot) refers(to Text, what string, known []string) {
 		return // that there are none at all is reported where they are missing
 	}
 	s.wrong(to.Pos, "there is no "+what+" named "+to.Value, strictyaml.Suggest(to.Value, known))
+}
+
+// deletes reports leavers that are to be deleted at a service whose profile does not allow that.
+func (s spot) deletes(job *Job, to *To, target *Target) {
+	if to.Leavers.Action != LeaverDelete || target == nil || target.Profile == nil || target.Profile.Delete.Allowed {
+		return
+	}
+	path := "jobs." + job.Name + ".to." + target.Name + ".leavers.action"
+	if !s.has(path) {
+		path = "jobs." + job.Name + ".leavers.action"
+	}
+	hint := "write deactivate, or, if it is meant, options: {delete: {allowed: true}} at the target"
+	if target.Profile.Delete.Effect == profile.DeleteUnsupported {
+		hint = "write deactivate"
+	}
+	s.wrong(s.child(path), target.Name+" does not allow that: delete.effect of profile "+target.Profile.Name+" is "+string(target.Profile.Delete.Effect), hint)
 }
 
 // renamed reports a former name that is still in use: its state cannot have two heirs.

@@ -163,7 +163,7 @@ type Delete struct {
 
 // Reactivate is how accounts are switched on again.
 type Reactivate struct {
-	// Method is active_true, repost (the account is gone, and made anew) or none.
+	// Method is active_true, or repost: the account is gone, and made anew.
 	Method ReactivateMethod `yaml:"method"`
 	// InSameRequestAsUpdate tells that an inactive account can only be changed by the request that activates it. LaunchDarkly.
 	InSameRequestAsUpdate bool `yaml:"in_same_request_as_update"`

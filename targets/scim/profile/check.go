@@ -63,7 +63,8 @@ func (d *decoder) check() {
 	d.rule(p.Deactivate.Method == DeactivateDelete && plain, "an account that is deleted is not merely disabled",
 		"write deactivate.effect remove_from_org or delete_object", "deactivate.effect", "deactivate.method")
 	d.rule(p.Deactivate.Effect == EffectDeleteObject && p.Reactivate.Method == ReactivateActiveTrue, "an account that is gone cannot be switched on again",
-		"write reactivate.method repost or none", "reactivate.method", "deactivate.effect")
+		"write reactivate.method repost", "reactivate.method", "deactivate.effect")
+	d.rule(plain && p.Reactivate.Method == ReactivateRepost, "an account that is only disabled is switched on again, and not made anew", "write reactivate.method active_true", "reactivate.method", "deactivate.effect")
 	refused := p.Delete.Effect == DeleteUnsupported
 	d.rule(refused && p.Delete.Allowed, "the service refuses to delete", "write delete.allowed false", "delete.allowed", "delete.effect")
 	d.rule(refused && p.Deactivate.Method == DeactivateDelete, "the service refuses to delete", "write deactivate.method active_false or none", "deactivate.method", "delete.effect")

@@ -81,11 +81,13 @@ func (p *Profile) Knob(name string) *Knob {
 	return nil
 }
 
-// Unsure lists the knobs that differ from rfc and whose fact is neither documented nor reported.
+// Unsure lists what is believed of the service rather than known: the knobs that differ from rfc, and the Mandatory ones, whose
+// fact is neither documented nor reported. What is for messages only is not among them.
 func (p *Profile) Unsure() []*Knob {
 	var unsure []*Knob
 	for _, k := range p.Knobs() {
-		if k.Differs() && (k.Fact.Confidence == Inferred || k.Fact.Confidence == Unchecked) {
+		matters := k.Differs() && k.Name != "base_url" && k.Name != "auth.token_url" || slices.Contains(Mandatory, k.Name)
+		if matters && (k.Fact.Confidence == Inferred || k.Fact.Confidence == Unchecked) {
 			unsure = append(unsure, k)
 		}
 	}

@@ -121,7 +121,6 @@ const (
 
 	ReactivateActiveTrue ReactivateMethod = "active_true"
 	ReactivateRepost     ReactivateMethod = "repost"
-	ReactivateNone       ReactivateMethod = "none"
 
 	ReadbackCompare AfterDeactivate = "compare"
 	ReadbackIgnore  AfterDeactivate = "ignore"
@@ -176,7 +175,7 @@ var words = vocabulary(
 	of(DeactivateActiveFalse, DeactivatePutActiveFalse, DeactivateDelete, DeactivateNone),
 	of(EffectDisable, EffectRemoveFromOrg, EffectDeleteObject),
 	of(DeleteDeactivates, DeleteReleases, DeleteIrreversible, DeleteUnsupported),
-	of(ReactivateActiveTrue, ReactivateRepost, ReactivateNone),
+	of(ReactivateActiveTrue, ReactivateRepost),
 	of(ReadbackCompare, ReadbackIgnore),
 	of(VerifyNever, VerifyCanary, VerifyAlways),
 	of(UnitRequests, UnitMembers),
