@@ -111,6 +111,5 @@ type storedApproval struct {
 
 type storedTarget struct {
 	Fingerprint map[string]string `json:"f,omitempty"`
-	NotBefore   instant           `json:"t,omitzero"`
 	Warned      []string          `json:"w,omitempty"`
 }

@@ -351,7 +351,7 @@ func TestRunsAreKeptNewestFirst(t *testing.T) {
 
 func TestTargetJobAndStats(t *testing.T) {
 	s := openNew(t)
-	target := ledger.TargetInfo{Fingerprint: map[string]string{"url": "https://example.org"}, NotBefore: noon, Warned: []string{"token"}}
+	target := ledger.TargetInfo{Fingerprint: map[string]string{"url": "https://example.org"}, Warned: []string{"token"}}
 	job := ledger.JobInfo{Fingerprint: map[string]string{"from": "hr"}}
 	must(t, s.PutTarget("ringcentral", target))
 	must(t, s.PutJob("staff", job))

@@ -95,7 +95,7 @@ func (s *State) Target(name string) (info ledger.TargetInfo, err error) {
 		a, _ := findAccounts(tx, name)
 		var t storedTarget
 		_, err := getJSON(a.info, keyInfo, &t)
-		info = ledger.TargetInfo{Fingerprint: t.Fingerprint, NotBefore: t.NotBefore.Time, Warned: t.Warned}
+		info = ledger.TargetInfo{Fingerprint: t.Fingerprint, Warned: t.Warned}
 		return err
 	})
 	return info, err
@@ -108,7 +108,7 @@ func (s *State) PutTarget(name string, info ledger.TargetInfo) error {
 		if err != nil {
 			return err
 		}
-		return putJSON(a.info, keyInfo, storedTarget{info.Fingerprint, instant{info.NotBefore}, info.Warned})
+		return putJSON(a.info, keyInfo, storedTarget{info.Fingerprint, info.Warned})
 	})
 }
 

@@ -84,7 +84,7 @@ func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) 
 	w.report = Report{Done: map[plan.Action]int{}}
 	var workers sync.WaitGroup
 	workers.Go(func() { w.handOut(ctx) })
-	for range c.Lane.Pace().Concurrency {
+	for range c.Lane.Concurrency() {
 		workers.Go(func() {
 			for change := range w.work {
 				w.one(ctx, change)
@@ -127,7 +127,7 @@ type walk struct {
 // take adds a change to the page, and sends the page when it is full or when the
 // change belongs to a later phase or round.
 func (w *walk) take(ctx context.Context, change *plan.Change) error {
-	if len(w.page) > 0 && stage(w.page[0]) != stage(change) {
+	if len(w.page) > 0 && Stage(w.page[0]) != Stage(change) {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
@@ -141,7 +141,8 @@ func (w *walk) take(ctx context.Context, change *plan.Change) error {
 	return w.flush(ctx)
 }
 
-func stage(c *plan.Change) [2]int { return [2]int{c.Action.Phase(), c.Round} }
+// Stage orders changes: all of a stage have ended before the next one begins.
+func Stage(c *plan.Change) [2]int { return [2]int{c.Action.Phase(), c.Round} }
 
 // flush stores the intents of a page and has it handed out.
 func (w *walk) flush(ctx context.Context) error {

@@ -103,7 +103,7 @@ func TestNotBeforeHoldsForAll(t *testing.T) {
 		w.answer = func(c *plan.Change, n int) plan.Result {
 			if c.Key.ID == "u010" && n == 1 {
 				limited = time.Since(w.start)
-				return plan.Result{Verdict: plan.Again, Err: sick, NotBefore: w.start.Add(until)}
+				return plan.Result{Verdict: plan.Again, Err: sick, Heard: plan.Heard{NotBefore: w.start.Add(until)}}
 			}
 			return done(c)
 		}
@@ -123,7 +123,7 @@ func TestNotBeforeHoldsForAll(t *testing.T) {
 func TestThrottledTooLong(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(*plan.Change, int) plan.Result {
-			return plan.Result{Verdict: plan.Again, Err: sick, NotBefore: time.Now().Add(time.Second)}
+			return plan.Result{Verdict: plan.Again, Err: sick, Heard: plan.Heard{NotBefore: time.Now().Add(time.Second)}}
 		}
 		r := w.out(w.carry(Pace{}), change(plan.Update, "1"))
 		if len(r.Parked) != 1 || w.tries["1"] != triesThrottled || len(w.intents) != 0 {
@@ -132,7 +132,7 @@ func TestThrottledTooLong(t *testing.T) {
 	})
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(*plan.Change, int) plan.Result {
-			return plan.Result{Verdict: plan.Again, Err: sick, NotBefore: time.Now().Add(2 * time.Hour)}
+			return plan.Result{Verdict: plan.Again, Err: sick, Heard: plan.Heard{NotBefore: time.Now().Add(2 * time.Hour)}}
 		}
 		r := w.out(w.carry(Pace{}), changes(plan.Update, "u", 3)...)
 		if !errors.Is(r.Stopped, sick) || !strings.Contains(r.Stopped.Error(), "2h0m0s") || r.Unsent != 3 || w.count("send", "") != 1 || len(w.intents) != 0 {
@@ -390,7 +390,7 @@ func TestStop(t *testing.T) {
 func TestStopWhileWaiting(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		stop := make(chan struct{})
-		carry := w.carry(Pace{Rate: 1.0 / 60, Concurrency: 4})
+		carry := w.carry(all(1, time.Minute, 1, 4))
 		carry.Stop = stop
 		time.AfterFunc(90*time.Second, func() { close(stop) })
 		r := w.out(carry, changes(plan.Create, "c", 10)...)

@@ -79,7 +79,7 @@ func TestCommitterBreaks(t *testing.T) {
 // A failed commit ends the plan before the next request, also before those that
 // already wait for the lane; nothing that was not stored counts.
 func TestFailedCommitStopsTheLane(t *testing.T) {
-	for _, pace := range []Pace{{Concurrency: 4}, {Rate: 10, Concurrency: 4}} {
+	for _, pace := range []Pace{{Concurrency: 4}, all(10, time.Second, 1, 4)} {
 		bubble(t, func(t *testing.T, w *world) {
 			full := errors.New("no space left")
 			w.commit = func(int) error { return full }

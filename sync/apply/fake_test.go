@@ -111,6 +111,9 @@ func done(c *plan.Change) plan.Result {
 	return plan.Result{Ack: plan.Ack{RemoteID: c.RemoteID}}
 }
 
+// Draws implements Target.
+func (w *world) Draws(*plan.Change) []plan.Draw { return from("all") }
+
 // Find implements Target.
 func (w *world) Find(ctx context.Context, want resource.Resource) ([]plan.Found, error) {
 	if err := ctx.Err(); err != nil {
@@ -187,7 +190,7 @@ func (w *world) Commit(_ ledger.Flow, outcomes []ledger.Outcome) error {
 
 // carry gives what carries plans out in this world.
 func (w *world) carry(pace Pace) *Carry {
-	return &Carry{Flow: flow, Run: "run", Target: w, Ledger: w, Lane: NewLane(pace, time.Time{}, nil), SettleWindow: 30 * time.Second,
+	return &Carry{Flow: flow, Run: "run", Target: w, Ledger: w, Lane: NewLane(pace, nil, nil), SettleWindow: 30 * time.Second,
 		Shape: resource.RFC7643()}
 }
 

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -17,7 +18,6 @@ const (
 	triesFailing   = 3
 	triesThrottled = 20
 	failuresInARow = 10
-	longestWait    = time.Hour
 )
 
 // one carries one change to its end: done, parked, or left for the next run.
@@ -60,20 +60,16 @@ type attempt struct {
 
 // try sends the change once and tells whether it is to be tried again.
 func (a *attempt) try(ctx context.Context) bool {
-	if a.mayGoOn(ctx) != nil || a.Lane.Enter(ctx, a.change.Action.Phase()) != nil {
-		a.giveUp()
-		return false
-	}
-	if a.mayGoOn(ctx) != nil { // while it waited
-		a.Lane.Leave(time.Time{})
+	pass := a.enter(ctx)
+	if pass == nil {
 		a.giveUp()
 		return false
 	}
 	sent := time.Now()
 	// A request that is under way is never cut off by the end of a plan: its answer
 	// is worth more than the time. The target's own timeout bounds it.
-	result := a.Target.Apply(context.WithoutCancel(ctx), a.next(), a.Run+"-"+a.change.Digest()[:12])
-	a.Lane.Leave(result.NotBefore)
+	result := a.Target.Apply(pass.Within(context.WithoutCancel(ctx)), a.next(), a.Run+"-"+a.change.Digest()[:12])
+	pass.Leave(result.Heard)
 	a.count()
 	switch result.Verdict {
 	case plan.Done:
@@ -107,6 +103,27 @@ func (a *attempt) try(ctx context.Context) bool {
 		a.park(ledger.ParkedRefused, result.Err)
 	}
 	return false
+}
+
+// enter waits for the lane; nil: the plan has ended, or would have to wait too long.
+func (a *attempt) enter(ctx context.Context) *Pass {
+	if a.mayGoOn(ctx) != nil {
+		return nil
+	}
+	next := a.next()
+	pass, err := a.Lane.Enter(ctx, Request{Phase: next.Action.Phase(), Account: next.RemoteID, Draws: a.Target.Draws(next)})
+	var wait *WaitError
+	if errors.As(err, &wait) {
+		a.stop(fmt.Errorf("%s: %w", a.Flow.Target, wait))
+	}
+	if err != nil {
+		return nil
+	}
+	if a.mayGoOn(ctx) != nil { // while it waited
+		pass.Unused()
+		return nil
+	}
+	return pass
 }
 
 // next is what is to be sent: the change, with the operations of one request.
@@ -152,7 +169,7 @@ func (a *attempt) again(ctx context.Context, result plan.Result) bool {
 		a.stop(fmt.Errorf("%w; it asks to come back in %s", result.Err, wait.Round(time.Minute)))
 		return false
 	}
-	if !result.NotBefore.IsZero() {
+	if result.TooFast || !result.NotBefore.IsZero() {
 		if a.limited++; a.limited < triesThrottled {
 			return true
 		}

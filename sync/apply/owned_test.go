@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
@@ -24,6 +23,8 @@ func (greedy) Apply(_ context.Context, c *plan.Change, _ string) plan.Result {
 	}
 	return plan.Result{Verdict: plan.Done, Ack: plan.Ack{RemoteID: id}}
 }
+
+func (greedy) Draws(*plan.Change) []plan.Draw { return nil }
 
 func (greedy) Find(context.Context, resource.Resource) ([]plan.Found, error) { return nil, nil }
 func (greedy) Get(context.Context, string) (*plan.Found, error)              { return nil, nil }
@@ -51,7 +52,7 @@ func (o *owning) Commit(_ ledger.Flow, outcomes []ledger.Outcome) error {
 // parked and reported; all others are stored.
 func TestOneOwnedAccountSpoilsOneOutcome(t *testing.T) {
 	store := &owning{stored: map[string]ledger.Outcome{}}
-	carry := Carry{Flow: ledger.Flow{Job: "j", Target: "t"}, Run: "r", Target: greedy{}, Ledger: store, Lane: NewLane(Pace{Concurrency: 4}, time.Time{}, nil)}
+	carry := Carry{Flow: ledger.Flow{Job: "j", Target: "t"}, Run: "r", Target: greedy{}, Ledger: store, Lane: NewLane(Pace{Concurrency: 4}, nil, nil)}
 	report, err := carry.Out(t.Context(), func(fn func(*plan.Change) error) error {
 		var errs []error
 		for i := range 8 {

@@ -56,7 +56,7 @@ func TestPartlyDone(t *testing.T) {
 		for name, result := range map[string]plan.Result{
 			"refused":    {Verdict: plan.Park, Err: sorry},
 			"stopped":    {Verdict: plan.Stop, Err: sorry},
-			"throttled":  {Verdict: plan.Again, Err: sick, NotBefore: time.Now().Add(24 * time.Hour)},
+			"throttled":  {Verdict: plan.Again, Err: sick, Heard: plan.Heard{NotBefore: time.Now().Add(24 * time.Hour)}},
 			"no room":    {Verdict: plan.StopCreates, Err: sorry},
 			"not atomic": {Verdict: plan.Apart, Err: sorry},
 		} {

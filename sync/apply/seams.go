@@ -17,6 +17,9 @@ import (
 type Target interface {
 	// Apply sends one change under a correlation id.
 	Apply(ctx context.Context, change *plan.Change, id string) plan.Result
+	// Draws tells what the requests of a change take from the buckets of the lane, whose
+	// names the target knows.
+	Draws(change *plan.Change) []plan.Draw
 	// Find looks one wanted resource up by the match attributes in their order and
 	// stops at the first that gives a verified hit. No hit is not an error.
 	Find(ctx context.Context, want resource.Resource) ([]plan.Found, error)

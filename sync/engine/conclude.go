@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"scimsync/sync/apply"
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
 )
@@ -20,6 +21,7 @@ func (w *work) conclude() error {
 		Protected: w.protected, Unclaimed: w.unclaimed, Notes: w.notes, Lookups: w.lookups()}
 	var all, held plan.Set
 	rejected := 0
+	takes := w.forecast()
 	err := w.each(func(c *plan.Change) error {
 		p.Summary[c.Action]++
 		digest := c.Digest()
@@ -31,6 +33,7 @@ func (w *work) conclude() error {
 			}
 		}
 		p.Calls += c.Calls()
+		takes.add(c)
 		return nil
 	})
 	if err != nil {
@@ -43,15 +46,38 @@ func (w *work) conclude() error {
 	if rejected > 0 {
 		p.Holds = append(p.Holds, ledger.Limit{Limit: plan.LimitRejected, N: rejected, Of: p.Held, Max: "0"})
 	}
-	if rate := w.flow.Lane.Pace().Rate; rate > 0 {
-		p.Estimate = time.Duration(float64(p.Calls) / rate * float64(time.Second)).Round(time.Second)
-	}
+	p.Estimate = takes.Takes().Round(time.Second)
 	w.plan = p
 	return nil
 }
 
 // lookups is how many requests that change nothing the run has sent so far.
 func (w *work) lookups() int { return w.flow.Target.Reads() - w.reads }
+
+// forecast foretells how long the plan takes: the lookups that it took are made again by
+// the run that carries it out, and then come the changes, each stage after the other.
+type forecast struct {
+	*apply.Forecast
+	target Target
+	stage  [2]int
+}
+
+func (w *work) forecast() *forecast {
+	f := &forecast{Forecast: w.flow.Lane.Forecast(), target: w.flow.Target}
+	if n := w.lookups(); n > 0 {
+		f.Add(w.flow.Target.Reading(), n)
+		f.Then()
+	}
+	return f
+}
+
+func (f *forecast) add(c *plan.Change) {
+	if stage := apply.Stage(c); stage != f.stage {
+		f.stage = stage
+		f.Then()
+	}
+	f.Add(f.target.Draws(c), c.Calls())
+}
 
 // baseDigest names what was known when the plan was made.
 func (w *work) baseDigest() string {

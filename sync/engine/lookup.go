@@ -78,7 +78,7 @@ func (l *lookup) each(ctx context.Context, people *changes, fn func(*plan.Change
 
 func (l *lookup) page(ctx context.Context, people *changes, page []person, fn func(*plan.Change, []plan.Found) error) error {
 	var wait sync.WaitGroup
-	places := make(chan struct{}, l.flow.Lane.Pace().Concurrency)
+	places := make(chan struct{}, l.flow.Lane.Concurrency())
 	for i := range page {
 		p := &page[i]
 		if !l.findable(p.change) {

@@ -81,4 +81,6 @@ type Matcher interface {
 	Unasked() []string
 	// Reads is how many requests were sent so far that change nothing.
 	Reads() int
+	// Reading is what such a request takes from the buckets of the lane.
+	Reading() []plan.Draw
 }

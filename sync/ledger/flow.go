@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"time"
-
 	"scimsync/sync/record"
 )
 
@@ -39,7 +37,6 @@ type Seen struct {
 // TargetInfo is what is known of a target as a whole.
 type TargetInfo struct {
 	Fingerprint map[string]string // what identifies it: url, and so on
-	NotBefore   time.Time         // no request before this moment
 	Warned      []string          // what was said of credentials that end soon, so that it is not said in every run
 }
 

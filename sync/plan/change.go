@@ -189,7 +189,7 @@ type Verdict uint8
 const (
 	// Done: the target said yes.
 	Done Verdict = iota
-	// Again: nothing was changed; the same request may be sent at NotBefore.
+	// Again: nothing was changed; the same request may be sent once the pace allows it.
 	Again
 	// InDoubt: it may or may not have been carried out; look before sending again.
 	InDoubt

@@ -28,9 +28,9 @@ type Plan struct {
 	Each func(fn func(*Change) error) error
 
 	Summary    map[Action]int
-	Calls      int
-	Lookups    int // requests that were sent to make the plan
-	Estimate   time.Duration
+	Calls      int           // requests that write
+	Lookups    int           // requests that were sent to make the plan; the run that carries it out sends them again
+	Estimate   time.Duration // that all of them take, at the pace of the target; 0: no time worth telling
 	Conflicts  []Problem
 	Parked     []Problem
 	Protected  int

@@ -1,7 +1,5 @@
 package plan
 
-import "time"
-
 // Ack is what a target said about a change that it carried out.
 type Ack struct {
 	RemoteID string
@@ -13,8 +11,8 @@ type Ack struct {
 // Result is the outcome of one change. Err says why for every Verdict but Done;
 // its text is for the admin: status, scimType, detail, without secrets.
 type Result struct {
-	Verdict   Verdict
-	Ack       Ack
-	Err       error
-	NotBefore time.Time // with Again: the earliest moment for the next request to this target
+	Verdict Verdict
+	Ack     Ack
+	Err     error
+	Heard   // what the answers said about the pace
 }

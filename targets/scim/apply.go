@@ -30,7 +30,7 @@ func (t *Target) Apply(ctx context.Context, change *plan.Change, id string) plan
 	t.forgetPage()
 	a, err := t.send(ctx, c)
 	if err != nil {
-		return unanswered(err)
+		return t.unanswered(err)
 	}
 	var r plan.Result
 	if a.status/100 == 2 {
@@ -41,24 +41,34 @@ func (t *Target) Apply(ctx context.Context, change *plan.Change, id string) plan
 	if r.Verdict == plan.Taken {
 		t.taken(change.Want.Resource)
 	}
-	r.NotBefore = t.notBefore(a)
+	r.Heard = t.heard(a)
 	return r
 }
 
-// spell writes a change as a request.
-func (t *Target) spell(change *plan.Change) (call, error) {
+// where is the method and the path of a change's request.
+func (t *Target) where(change *plan.Change) (method, path string, err error) {
 	if change.Action == plan.Create {
-		body, err := t.newUser(change)
-		return call{method: http.MethodPost, path: t.profile.Paths.Users, body: body}, err
+		return http.MethodPost, t.profile.Paths.Users, nil
 	}
-	path, err := t.userPath(change.RemoteID)
-	if err != nil {
-		return call{}, err
+	path, err = t.userPath(change.RemoteID)
+	if change.Action == plan.Delete {
+		return http.MethodDelete, path, err
+	}
+	return http.MethodPatch, path, err
+}
+
+// spell writes a change as a request.
+func (t *Target) spell(change *plan.Change) (c call, err error) {
+	if c.method, c.path, err = t.where(change); err != nil {
+		return c, err
 	}
 	var ops []resource.Op
 	switch change.Action {
+	case plan.Create:
+		c.body, err = t.newUser(change)
+		return c, err
 	case plan.Delete:
-		return call{method: http.MethodDelete, path: path}, nil
+		return c, nil
 	case plan.Deactivate:
 		ops = []resource.Op{{Op: "replace", Path: "active", Value: false}}
 	case plan.Update, plan.Adopt, plan.Reactivate:
@@ -69,8 +79,8 @@ func (t *Target) spell(change *plan.Change) (call, error) {
 	if len(ops) == 0 {
 		return call{}, errors.New("nothing to send: the change has no operations")
 	}
-	body, err := encode(map[string]any{"schemas": []string{patchURN}, "Operations": ops})
-	return call{method: http.MethodPatch, path: path, body: body}, err
+	c.body, err = encode(map[string]any{"schemas": []string{patchURN}, "Operations": ops})
+	return c, err
 }
 
 // newUser is the body of a create (RFC 7644 section 3.3): what is wanted, what is

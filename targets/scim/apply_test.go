@@ -6,13 +6,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"scimsync/sync/plan"
 	"scimsync/sync/resource"
-	"scimsync/targets/scim"
 	"scimsync/targets/scimtest"
 )
 
@@ -314,40 +312,6 @@ func TestMediaTypeFallsBackOnce(t *testing.T) {
 	for i, want := range []string{"application/scim+json", "application/json", "application/json"} {
 		if got := server.Requests()[i].Header.Get("Content-Type"); got != want {
 			t.Errorf("request %d: Content-Type %s, want %s", i, got, want)
-		}
-	}
-}
-
-func TestNotBefore(t *testing.T) {
-	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		status int
-		after  string
-		want   time.Duration // -1: none
-	}{
-		{429, "", 10 * time.Second},
-		{429, "garbage", 10 * time.Second},
-		{429, "3", 3 * time.Second},
-		{503, "120", 2 * time.Minute},
-		{503, "", -1},
-		{500, "7", 7 * time.Second},
-		{204, "7", -1},
-		{403, "2", 2 * time.Second},
-	} {
-		server := scimtest.NewFaulty(nil)
-		reply := scimtest.Reply{Status: c.status}
-		if c.after != "" {
-			reply.Header = map[string]string{"Retry-After": c.after}
-		}
-		server.Script(reply)
-		target := serve(t, server, func(o *scim.Options) { o.Now = func() time.Time { return now } })
-		r := apply(t, target, scimtest.Change(plan.Deactivate, "7"))
-		want := time.Time{}
-		if c.want >= 0 {
-			want = now.Add(c.want)
-		}
-		if !r.NotBefore.Equal(want) {
-			t.Errorf("%d with Retry-After %q: not before %s, want %s", c.status, c.after, r.NotBefore, want)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"scimsync/sync/plan"
 )
 
 // Authorizer proves to the target who we are. It is shared by all that speak to one
@@ -62,18 +64,19 @@ func (t *Target) unauthorized(c call, a *answer, authorization string) *outage {
 		hint: cmp.Or(r.Advice, "the target does not accept our credentials; check what stands under auth, and whether it has expired")}
 	if !r.NotBefore.IsZero() {
 		o.kind, o.notBefore = unsent, r.NotBefore
-		if asked := t.notBefore(a); asked.After(o.notBefore) {
+		if asked := t.heard(a).NotBefore; asked.After(o.notBefore) {
 			o.notBefore = asked
 		}
 	}
 	return o
 }
 
-// announced is when a request that failed may be sent again; zero: nothing is known.
-func announced(err error) time.Time {
+// announced is what a request without a usable answer says about the pace. Without a
+// proof who we are nothing can be sent at all.
+func (t *Target) announced(err error) plan.Heard {
 	var o *outage
-	if errors.As(err, &o) {
-		return o.notBefore
+	if !errors.As(err, &o) {
+		return plan.Heard{}
 	}
-	return time.Time{}
+	return plan.Heard{NotBefore: o.notBefore, Sick: o.notBefore.After(t.now()), Lost: o.kind == doubtful}
 }

@@ -243,7 +243,7 @@ func TestReadsAreTriedAgain(t *testing.T) {
 		{"503", []scimtest.Reply{scimError(503, ""), nobody}, 500 * time.Millisecond, ""},
 		{"cut", []scimtest.Reply{{Cut: scimtest.After, Status: 200}, {Cut: scimtest.Before}, nobody}, 1500 * time.Millisecond, ""},
 		{"limited", []scimtest.Reply{slow, slow, nobody}, 3 * time.Minute, ""},
-		{"limited, not saying how long", []scimtest.Reply{{Status: 429}, nobody}, 10 * time.Second, ""},
+		{"limited, not saying how long", []scimtest.Reply{{Status: 429}, nobody}, 500 * time.Millisecond, ""},
 		{"a late success", []scimtest.Reply{scimError(500, ""), scimError(502, ""), scimError(504, ""), scimError(408, ""), nobody}, 7500 * time.Millisecond, ""},
 		{"for ever", []scimtest.Reply{scimError(500, ""), scimError(500, ""), scimError(500, ""), scimError(500, ""), scimError(500, "")}, 7500 * time.Millisecond, "(5 tries)"},
 		{"400", []scimtest.Reply{scimError(403, "")}, 0, "403"},
@@ -281,19 +281,23 @@ func TestReadsAreTriedAgain(t *testing.T) {
 type gate struct {
 	entered, left, learned int
 	err                    error
+	draws                  *[]string // what was asked for
 }
 
-func (g *gate) enter(_ context.Context, write bool) (func(time.Time), error) {
-	if write {
-		panic("a read came as a write")
+func (g *gate) enter(_ context.Context, draws []plan.Draw) (func(plan.Heard), error) {
+	if len(draws) != 1 {
+		panic(fmt.Sprintf("a read draws %v", draws))
 	}
 	if g.err != nil {
 		return nil, g.err
 	}
 	g.entered++
-	return func(notBefore time.Time) {
+	if g.draws != nil {
+		*g.draws = append(*g.draws, names(draws)...)
+	}
+	return func(heard plan.Heard) {
 		g.left++
-		if !notBefore.IsZero() {
+		if heard.TooFast {
 			g.learned++
 		}
 	}, nil

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"scimsync/sync/plan"
 )
 
 // maxTries is how often one read is sent.
@@ -16,14 +18,14 @@ const maxTries = 5
 // trouble. Reads are safe to repeat (RFC 9110 section 9.2.1); every try passes the gate.
 func (t *Target) read(ctx context.Context, c call) (*answer, error) {
 	for try := 1; ; try++ {
-		a, notBefore, err := t.tryRead(ctx, c)
+		a, heard, err := t.tryRead(ctx, c)
 		if err == nil || !passing(err) || try == maxTries || ctx.Err() != nil {
 			if err != nil && try > 1 {
 				err = fmt.Errorf("%w (%d tries)", err, try)
 			}
 			return a, err
 		}
-		if waitErr := t.wait(ctx, notBefore, try); waitErr != nil {
+		if waitErr := t.wait(ctx, heard.NotBefore, try); waitErr != nil {
 			return nil, fmt.Errorf("%w; %w", err, waitErr)
 		}
 	}
@@ -33,38 +35,40 @@ func (t *Target) read(ctx context.Context, c call) (*answer, error) {
 func (t *Target) Reads() int { return int(t.reads.Load()) }
 
 // tryRead is one try, and at once another if all that was wrong was our token.
-func (t *Target) tryRead(ctx context.Context, c call) (*answer, time.Time, error) {
-	a, notBefore, err := t.readOnce(ctx, c)
+func (t *Target) tryRead(ctx context.Context, c call) (*answer, plan.Heard, error) {
+	a, heard, err := t.readOnce(ctx, c)
 	var e *Error
-	if errors.As(err, &e) && e.Status == http.StatusUnauthorized && passing(err) && !notBefore.After(t.now()) {
+	if errors.As(err, &e) && e.Status == http.StatusUnauthorized && passing(err) && !heard.NotBefore.After(t.now()) {
 		return t.readOnce(ctx, c)
 	}
-	return a, notBefore, err
+	return a, heard, err
 }
 
 // readOnce is one request: gate, request, answer. Only a whole 200 is no error.
-func (t *Target) readOnce(ctx context.Context, c call) (a *answer, notBefore time.Time, err error) {
+func (t *Target) readOnce(ctx context.Context, c call) (a *answer, heard plan.Heard, err error) {
+	draws := t.draws(c.method, c.path, func() int { return len(c.body) })
 	if t.gate != nil {
-		done, err := t.gate(ctx, false)
+		done, err := t.gate(ctx, draws)
 		if err != nil {
-			return nil, time.Time{}, err
+			return nil, heard, err
 		}
-		defer func() { done(notBefore) }()
+		defer func() { done(heard) }()
 	}
+	t.reading.Store(&draws)
 	c.id = requestID()
 	t.reads.Add(1)
 	a, err = t.send(ctx, c)
 	if err != nil {
-		return nil, announced(err), err
+		return nil, t.announced(err), err
 	}
-	notBefore = t.notBefore(a)
+	heard = t.heard(a)
 	switch {
 	case a.status != http.StatusOK || webPage(a):
 		err = t.explain(t.problem(c, a))
 	case a.cut != nil:
 		err = &outage{call: c, err: a.cut, sent: true, kind: doubtful}
 	}
-	return a, notBefore, err
+	return a, heard, err
 }
 
 // explain adds to an error of a read what can be done about it.

@@ -43,12 +43,14 @@ type Options struct {
 	// Memory is what was learned of the service before; nil: nothing, and nothing is kept.
 	Memory *Memory
 	Now    func() time.Time
-	// Gate is asked before each request of Find, List, Count and Ping; done is called
-	// when the answer is there, with the moment before which the target asked not to
-	// be called again, or the zero time. nil: nothing is asked. Apply never asks it:
-	// its caller has a slot already.
-	Gate func(ctx context.Context, write bool) (done func(notBefore time.Time), err error)
+	// Gate is asked before each request of Find, List, Count and Ping, with what it draws
+	// from the profile's limits; done is called with what came back. nil: nothing is
+	// asked. For what Apply sends its caller has been at the gate: see Draws.
+	Gate Gate
 }
+
+// Gate lets a request that only reads through when the pace allows it.
+type Gate func(ctx context.Context, draws []plan.Draw) (done func(plan.Heard), err error)
 
 // TLS holds the files of a connection. CAFile replaces the system's authorities.
 type TLS struct {
@@ -61,6 +63,7 @@ type TLS struct {
 type Target struct {
 	name      string
 	base      string // without trailing slash
+	basePath  string // the path in it
 	origin    string
 	auth      Authorizer
 	profile   *profile.Profile
@@ -68,8 +71,11 @@ type Target struct {
 	userAgent string
 	timeout   time.Duration
 	now       func() time.Time
-	gate      func(ctx context.Context, write bool) (done func(notBefore time.Time), err error)
+	gate      Gate
+	limits    []limit
+	told      []quotaNames // headers that tell what is left
 	reads     atomic.Int64
+	reading   atomic.Pointer[[]plan.Draw] // what the last of them drew
 	transport http.RoundTripper
 	shape     resource.Shape
 
@@ -111,9 +117,9 @@ func New(o Options) (*Target, error) {
 		o.Profile = profile.RFC()
 	}
 	t := &Target{
-		name: o.Name, base: strings.TrimRight(base.String(), "/"), origin: origin(base), auth: o.Auth, profile: o.Profile,
+		name: o.Name, base: strings.TrimRight(base.String(), "/"), basePath: strings.TrimRight(base.Path, "/"), origin: origin(base), auth: o.Auth, profile: o.Profile,
 		match: o.Match, timeout: o.Timeout, now: o.Now, gate: o.Gate,
-		transport: transport, shape: resource.RFC7643(), memory: o.Memory, takenFor: map[string]bool{}, pageSize: maxPage,
+		transport: transport, limits: limitsOf(o.Profile), told: quotaNamesOf(o.Profile.Rate.Headers), shape: resource.RFC7643(), memory: o.Memory, takenFor: map[string]bool{}, pageSize: maxPage,
 	}
 	if t.timeout <= 0 {
 		t.timeout = o.Profile.Timeout

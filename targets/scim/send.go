@@ -10,7 +10,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
-	"time"
 )
 
 // call is one request before it is spelled out.
@@ -149,19 +148,4 @@ func (t *Target) mediaType() string {
 // fallBack switches to application/json; false: that was done before.
 func (t *Target) fallBack() bool {
 	return t.learn(plainJSON, "application/scim+json is refused, so requests are labelled application/json")
-}
-
-// notBefore is when the target wants to be called again; zero if it did not say.
-func (t *Target) notBefore(a *answer) time.Time {
-	if a.status < 400 {
-		return time.Time{}
-	}
-	now := t.now()
-	if at, ok := RetryAfter(a.header, now); ok {
-		return at
-	}
-	if a.status == http.StatusTooManyRequests {
-		return now.Add(unsaidPause)
-	}
-	return time.Time{}
 }

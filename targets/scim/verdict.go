@@ -44,13 +44,13 @@ import (
 // * for a reactivate StopCreates, since it takes a seat as a create does.
 
 // unanswered is the verdict on a request without an answer.
-func unanswered(err error) plan.Result {
+func (t *Target) unanswered(err error) plan.Result {
 	var o *outage
 	verdict := plan.InDoubt
 	if errors.As(err, &o) {
 		verdict = map[fate]plan.Verdict{unsent: plan.Again, doubtful: plan.InDoubt, hopeless: plan.Stop}[o.kind]
 	}
-	return plan.Result{Verdict: verdict, Err: err, NotBefore: announced(err)}
+	return plan.Result{Verdict: verdict, Err: err, Heard: t.announced(err)}
 }
 
 // accepted is the verdict on a 2xx answer.

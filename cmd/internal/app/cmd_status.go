@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"scimsync/state"
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
 )
@@ -44,8 +47,29 @@ type flowStatus struct {
 	Rejected  string         `json:"rejected_by,omitempty"`
 	Parked    []plan.Problem `json:"parked"`
 	Conflicts []plan.Problem `json:"conflicts"`
-	NotBefore string         `json:"not_before,omitempty"`
 	Expiring  []string       `json:"expiring,omitempty"`
+	Waits     []waitStatus   `json:"waits,omitempty"`
+}
+
+// waitStatus is a wait that a target has asked for.
+type waitStatus struct {
+	Limit     string `json:"limit,omitempty"` // what it is for; "": everything
+	NotBefore string `json:"not_before"`
+}
+
+// waits are those that are not over.
+func (s *session) waits(target string) ([]waitStatus, error) {
+	pace, err := state.ReadPace(s.cfg.State.Dir, target)
+	if err != nil {
+		return nil, err
+	}
+	var waits []waitStatus
+	for _, limit := range slices.Sorted(maps.Keys(pace)) {
+		if until := pace[limit].NotBefore; until.After(time.Now()) {
+			waits = append(waits, waitStatus{limit, until.UTC().Format(time.RFC3339)})
+		}
+	}
+	return waits, nil
 }
 
 type runStatus struct {
@@ -134,12 +158,8 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 		st.Hold = &holdResult{ID: hold.ID, Held: len(hold.Lines), Limits: hold.Limits, Next: approveCommand(hold)}
 		st.Rejected = hold.Rejected
 	}
-	info, err := s.store.Target(flow.Target)
-	if err != nil {
+	if st.Waits, err = s.waits(flow.Target); err != nil {
 		return st, err
-	}
-	if info.NotBefore.After(time.Now()) {
-		st.NotBefore = info.NotBefore.UTC().Format(time.RFC3339)
 	}
 	st.Expiring = texts(s.cfg.Target(flow.Target), time.Now())
 	err = s.store.EachLook(flow, func(l *ledger.Look) error {
@@ -185,8 +205,12 @@ func (s *session) writeStatus(f flowStatus) error {
 	if f.LastRun != nil && f.LastRun.Pending > 0 {
 		fmt.Fprintf(s.Out, "  %s of it still to be sent\n", count(f.LastRun.Pending, "change"))
 	}
-	if f.NotBefore != "" {
-		fmt.Fprintf(s.Out, "  the target asked for no request before %s\n", f.NotBefore)
+	for _, w := range f.Waits {
+		what := ""
+		if w.Limit != "" {
+			what = " (" + w.Limit + ")"
+		}
+		fmt.Fprintf(s.Out, "  the target asked for no request before %s%s\n", w.NotBefore, what)
 	}
 	for _, e := range f.Expiring {
 		fmt.Fprintf(s.Out, "  %s\n", e)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -19,6 +18,7 @@ import (
 	"scimsync/sync/record"
 	"scimsync/targets/sandbox"
 	"scimsync/targets/scim"
+	"scimsync/targets/scim/profile"
 )
 
 // session is an open config with everything that was made from it.
@@ -53,6 +53,7 @@ type target struct {
 	cfg      *config.Target
 	handler  http.Handler    // the sandbox in this process; nil: a real service
 	auth     scim.Authorizer // nil: requests are not authenticated
+	profile  *profile.Profile
 	lane     *apply.Lane
 	identity map[string]string
 	protect  protected
@@ -209,14 +210,12 @@ func (s *session) target(name string) (*target, error) {
 	}
 	cfg := s.cfg.Target(name)
 	t := &target{cfg: cfg, identity: map[string]string{"url": cfg.URL, "profile": cfg.Profile.Name}}
-	info, err := s.store.Target(name)
-	if err != nil {
-		return nil, err
-	}
+	t.profile = paced(cfg)
+	t.lane = s.budget(t).Lane(t.profile.Rate.Concurrency)
+	var err error
 	if t.memory, err = s.memoryOf(name); err != nil {
 		return nil, err
 	}
-	t.lane = apply.NewLane(paceOf(cfg), info.NotBefore, func(notBefore time.Time) { s.remember(name, notBefore) })
 	if t.protect, err = newProtected(cfg.Protect); err != nil {
 		return nil, fmt.Errorf("target %s: %w", name, err)
 	}
@@ -253,7 +252,7 @@ func (s *session) memoryOf(name string) (*scim.Memory, error) {
 // client makes the way a flow speaks to a target: all flows share its lane.
 func (s *session) client(t *target, match []string) (*scim.Target, error) {
 	cfg := t.cfg
-	options := scim.Options{Name: cfg.Name, URL: cfg.URL, TLS: scim.TLS(cfg.TLS), Profile: cfg.Profile, Timeout: cfg.Timeout, Concurrency: t.lane.Pace().Concurrency,
+	options := scim.Options{Name: cfg.Name, URL: cfg.URL, TLS: scim.TLS(cfg.TLS), Profile: t.profile, Timeout: cfg.Timeout, Concurrency: t.lane.Concurrency(),
 		Match: match, UserAgent: userAgent(), Gate: gate(t.lane), Handler: t.handler, Auth: t.auth, Memory: t.memory}
 	client, err := scim.New(options)
 	if err != nil {
@@ -261,45 +260,4 @@ func (s *session) client(t *target, match []string) (*scim.Target, error) {
 	}
 	s.closers = append(s.closers, func() error { client.Close(); return nil })
 	return client, nil
-}
-
-// gate lets the requests that only read pass the lane after everything else.
-func gate(lane *apply.Lane) func(ctx context.Context, write bool) (func(time.Time), error) {
-	return func(ctx context.Context, _ bool) (func(time.Time), error) {
-		if err := lane.Enter(ctx, apply.Reading); err != nil {
-			return nil, err
-		}
-		return lane.Leave, nil
-	}
-}
-
-// remember keeps an announced wait beyond the end of the process.
-func (s *session) remember(name string, notBefore time.Time) {
-	info, err := s.store.Target(name)
-	if err == nil {
-		info.NotBefore = notBefore
-		err = s.store.PutTarget(name, info)
-	}
-	if err != nil {
-		s.log.Warn("could not store until when the target wants no request", zap.String("target", name), zap.Error(err))
-	}
-}
-
-// paceOf is the pace of the profile, with that of the config in its place.
-func paceOf(cfg *config.Target) apply.Pace {
-	pace := apply.Pace{Concurrency: cfg.Profile.Rate.Concurrency}
-	if slowest, limited := cfg.Profile.SlowestOfAll(); limited {
-		pace.Rate, pace.Burst = slowest.Rate.PerSecond(), slowest.Burst
-	}
-	if r := cfg.Pace.Rate; r.Count > 0 {
-		pace.Rate = r.PerSecond()
-		pace.Burst = 1
-	}
-	if cfg.Pace.Burst > 0 {
-		pace.Burst = cfg.Pace.Burst
-	}
-	if cfg.Pace.Concurrency > 0 {
-		pace.Concurrency = cfg.Pace.Concurrency
-	}
-	return pace
 }

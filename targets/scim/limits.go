@@ -1,0 +1,72 @@
+package scim
+
+import (
+	"scimsync/sync/plan"
+	"scimsync/targets/scim/profile"
+)
+
+// limit is a bucket or a cap of the profile, as far as it says which requests count.
+type limit struct {
+	name    string
+	match   profile.Match
+	minBody int // bytes
+}
+
+// limitsOf leaves out limits on members: no request changes any, for groups are not
+// synchronised.
+func limitsOf(p *profile.Profile) []limit {
+	var limits []limit
+	for i := range p.Rate.Buckets {
+		if b := &p.Rate.Buckets[i]; b.Unit != profile.UnitMembers {
+			limits = append(limits, limit{b.Name(), b.Match, b.MinBody})
+		}
+	}
+	for i := range p.Rate.DailyCaps {
+		c := &p.Rate.DailyCaps[i]
+		limits = append(limits, limit{name: c.Name(), match: c.Match})
+	}
+	return limits
+}
+
+// Draws tells what one request of a change takes from the profile's limits, by their
+// names. It counts against every one that it fits, as services count: Slack has one for
+// all writes and one for each endpoint.
+func (t *Target) Draws(change *plan.Change) []plan.Draw {
+	if len(t.limits) == 0 || change.Calls() == 0 {
+		return nil
+	}
+	method, path, err := t.where(change)
+	if err != nil { // it will be refused without a request
+		return nil
+	}
+	return t.draws(method, path, func() int {
+		c, err := t.spell(change)
+		if err != nil {
+			return 0
+		}
+		return len(c.body)
+	})
+}
+
+// draws matches a request with the limits. size is asked for only if any limit wants to
+// know it.
+func (t *Target) draws(method, path string, size func() int) []plan.Draw {
+	var draws []plan.Draw
+	path = t.basePath + path
+	for i := range t.limits {
+		l := &t.limits[i]
+		if l.match.Fits(method, path) && (l.minBody == 0 || size() >= l.minBody) {
+			draws = append(draws, plan.Draw{Bucket: l.name, N: 1})
+		}
+	}
+	return draws
+}
+
+// Reading is what the last request that changes nothing took; the next one like it takes
+// the same.
+func (t *Target) Reading() []plan.Draw {
+	if draws := t.reading.Load(); draws != nil {
+		return *draws
+	}
+	return nil
+}
