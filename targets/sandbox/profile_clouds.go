@@ -168,10 +168,8 @@ var products = []profile{
 	},
 	{
 		name: "notion", base: "/scim/v2",
-		help: "deactivation removes, filters on e-mail and name",
-		// Help: it removes from the workspace (that the id is gone then is inferred); people match by mail, groups by name
-		// (how the filters are spelt is not documented).
-		habits: []string{"active-deletes", "filter-only=id,userName,email,displayName"},
+		help:   "deactivation removes",
+		habits: []string{"active-deletes"}, // help: it removes from the workspace; that the id is gone then is inferred
 	},
 	{
 		name: "grafana", base: "/apis/scim.grafana.app/v0alpha1/namespaces/stacks-1",

@@ -20,6 +20,9 @@ import (
 // business, and so are several hits. No hit is not an error; an error is
 // plan.ErrNoLookup if nothing could be asked.
 func (t *Target) Find(ctx context.Context, want resource.Resource) ([]plan.Found, error) {
+	if err := t.discover(ctx); err != nil {
+		return nil, err
+	}
 	asked := false
 	var refused error
 	for _, by := range t.keys(t.takenBy(want)) {

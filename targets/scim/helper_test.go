@@ -13,6 +13,7 @@ import (
 	"scimsync/sync/resource"
 	"scimsync/targets/scim"
 	"scimsync/targets/scim/auth"
+	"scimsync/targets/scim/profile"
 	"scimsync/targets/scimtest"
 )
 
@@ -44,9 +45,19 @@ func serve(t *testing.T, handler http.Handler, more ...func(*scim.Options)) *sci
 	return reach(t, listener.URL+"/scim/v2/", more...)
 }
 
+// with gives options with a profile that differs from RFC as change says. Discovery is
+// off: it has tests of its own.
+func with(change func(*profile.Profile)) func(*scim.Options) {
+	p := profile.RFC()
+	p.Discovery.Mode = profile.DiscoveryOff
+	change(p)
+	return func(o *scim.Options) { o.Profile = p }
+}
+
 func reach(t *testing.T, url string, more ...func(*scim.Options)) *scim.Target {
 	t.Helper()
 	o := scim.Options{Name: "hr-cloud", URL: url, Auth: bearer(), UserAgent: "scimsync/test", Timeout: 10 * time.Second}
+	with(func(*profile.Profile) {})(&o)
 	for _, change := range more {
 		change(&o)
 	}

@@ -36,6 +36,9 @@ func (t *Target) List(ctx context.Context, emit func(plan.Found) error) (complet
 	if !t.profile.List.Supported {
 		return false, nil
 	}
+	if err := t.discover(ctx); err != nil {
+		return false, err
+	}
 	l := listing{target: t, emit: emit, seen: map[uint64]uint8{}, seed: maphash.MakeSeed(), pager: t.pager(), total: -1}
 	for !l.ended {
 		p, err := l.next(ctx)
@@ -253,6 +256,9 @@ func (t *Target) Count(ctx context.Context) (accounts, requests int, err error) 
 	if !t.profile.List.Supported {
 		return 0, math.MaxInt, nil
 	}
+	if err := t.discover(ctx); err != nil {
+		return 0, 0, err
+	}
 	before := t.writesSoFar()
 	at := t.pager()
 	p, err := t.fetch(ctx, &at)
@@ -272,15 +278,6 @@ func (t *Target) Count(ctx context.Context) (accounts, requests int, err error) 
 	}
 	// The look behind the end comes on top where every page is full.
 	return accounts, accounts/size + 1, nil
-}
-
-// listMode is how this listing goes from page to page.
-func (t *Target) listMode() profile.ListMode { return t.profile.List.Mode }
-
-func (t *Target) count() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.pageSize
 }
 
 func (t *Target) setCount(n int) {

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -15,14 +16,19 @@ type Memory struct {
 	save func([]byte) error
 	say  func(string)
 
-	mu   sync.Mutex
-	kept kept
+	asking chan struct{} // full while somebody asks the service what it can do
+
+	mu    sync.Mutex
+	kept  kept
+	rests time.Time // until when it is not asked again
 }
 
 // kept is a Memory as it is stored.
 type kept struct {
 	Base  string             `json:"base"` // whom it is about
 	Facts map[fact]time.Time `json:"facts,omitempty"`
+
+	Described *described `json:"described,omitempty"`
 }
 
 // fact is one thing that was learned.
@@ -45,7 +51,7 @@ const forgetAfter = 24 * time.Hour
 // the end of the process; say is told in a sentence what is done differently from now
 // on. Both may be nil.
 func NewMemory(stored []byte, save func([]byte) error, say func(string)) *Memory {
-	m := &Memory{save: save, say: say}
+	m := &Memory{save: save, say: say, asking: make(chan struct{}, 1)}
 	_ = json.Unmarshal(stored, &m.kept) // what cannot be read is learned anew
 	return m
 }
@@ -83,6 +89,48 @@ func (m *Memory) learn(what fact, now time.Time, sentence string) bool {
 		m.store()
 	}
 	return !known
+}
+
+// described gives the service's description as it was read last; nil: it was not.
+func (m *Memory) described() *described {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.kept.Described
+}
+
+// describe keeps a description that was read.
+func (m *Memory) describe(d *description, now time.Time) {
+	m.mu.Lock()
+	next := &described{At: now, Said: d}
+	if before := m.kept.Described; before != nil {
+		next.Agreed = before.Agreed
+		if next.Sure = same(before.Said, d); next.Sure {
+			next.Agreed = d
+		}
+	}
+	m.kept.Described = next
+	m.mu.Unlock()
+	m.store()
+}
+
+// same tells whether two descriptions say the same.
+func same(a, b *description) bool {
+	left, err := json.Marshal(a)
+	right, alsoErr := json.Marshal(b)
+	return err == nil && alsoErr == nil && bytes.Equal(left, right)
+}
+
+// rest lets the service in peace until a moment; restsUntil tells whether it has come.
+func (m *Memory) rest(until time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rests = until
+}
+
+func (m *Memory) restsUntil(now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return now.Before(m.rests)
 }
 
 func (m *Memory) tell(sentence string) {

@@ -24,13 +24,6 @@ func unescaped(t *testing.T, query string) string {
 	return text
 }
 
-// with gives options with a profile that differs from RFC as change says.
-func with(change func(*profile.Profile)) func(*scim.Options) {
-	p := profile.RFC()
-	change(p)
-	return func(o *scim.Options) { o.Profile = p }
-}
-
 // How accounts are asked for at a service that has its own way.
 func TestFilterForms(t *testing.T) {
 	for _, c := range []struct {

@@ -116,6 +116,11 @@ func New(o Options) (*Target, error) {
 	if o.Profile == nil {
 		o.Profile = profile.RFC()
 	}
+	if o.Memory == nil {
+		o.Memory = NewMemory(nil, nil, nil)
+	}
+	o.Memory.about(strings.TrimRight(base.String(), "/"))
+	o.Profile = o.Memory.conforming(o.Profile)
 	t := &Target{
 		name: o.Name, base: strings.TrimRight(base.String(), "/"), basePath: strings.TrimRight(base.Path, "/"), origin: origin(base), auth: o.Auth, profile: o.Profile,
 		match: o.Match, timeout: o.Timeout, now: o.Now, gate: o.Gate,
@@ -128,10 +133,7 @@ func New(o Options) (*Target, error) {
 		t.now = time.Now
 	}
 	t.userAgent = cmp.Or(o.Profile.UserAgent, o.UserAgent, "scimsync")
-	if t.memory == nil {
-		t.memory = NewMemory(nil, nil, nil)
-	}
-	t.memory.about(t.base)
+	t.shape = t.narrowed(t.shape)
 	if n := t.profile.List.PageSize; n > 0 {
 		t.pageSize = n
 	}
@@ -150,7 +152,7 @@ func (t *Target) learn(what fact, sentence string) bool {
 }
 
 // Shape tells what the target can hold: the user schema of RFC 7643 with the
-// enterprise extension.
+// enterprise extension, less what the service said twice that it does not have.
 func (t *Target) Shape() resource.Shape { return t.shape }
 
 // Close gives idle connections back. A closed target may be used again.

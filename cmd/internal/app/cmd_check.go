@@ -140,7 +140,7 @@ func (s *session) reachSource(name string) error {
 	return nil
 }
 
-// reachTarget asks a target for one account.
+// reachTarget asks a target for one account, and what it can do.
 func (s *session) reachTarget(cfg *config.Target) error {
 	if cfg.URL == "" {
 		fmt.Fprintf(s.Out, "target %s: %s\n", cfg.Name, host(cfg))
@@ -158,6 +158,13 @@ func (s *session) reachTarget(cfg *config.Target) error {
 		return fmt.Errorf("target %s: %w", cfg.Name, err)
 	}
 	fmt.Fprintf(s.Out, "target %s: reached (%s)\n", cfg.Name, host(cfg))
+	sentences, err := client.Describe(s.ctx)
+	if err != nil {
+		return fmt.Errorf("target %s: %w", cfg.Name, err)
+	}
+	for _, sentence := range sentences {
+		fmt.Fprintf(s.Out, "target %s: %s\n", cfg.Name, sentence)
+	}
 	return nil
 }
 

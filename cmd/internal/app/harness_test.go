@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -208,6 +209,14 @@ func (s *service) requests(after int64) []request {
 		}
 	})
 	return list
+}
+
+// undescribed leaves out the requests by which the program asked the service what it can
+// do: once a day, before the first request that is needed anyway.
+func undescribed(list []request) []request {
+	return slices.DeleteFunc(slices.Clone(list), func(r request) bool {
+		return strings.HasSuffix(r.Path, "/ServiceProviderConfig") || strings.HasSuffix(r.Path, "/Schemas") || strings.HasSuffix(r.Path, "/ResourceTypes")
+	})
 }
 
 // last is the number of the newest request.

@@ -105,7 +105,7 @@ func runProgram(ts *testscript.TestScript, code int, args []string) {
 
 func countRequests(ts *testscript.TestScript, _ bool, args []string) {
 	svc, mark := ts.Value("service").(*service), ts.Value("mark").(*int64)
-	list := svc.requests(*mark)
+	list := undescribed(svc.requests(*mark))
 	n := len(list)
 	if len(args) > 1 {
 		n = 0
