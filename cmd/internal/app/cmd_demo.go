@@ -70,7 +70,7 @@ log: {level: warn}
 sources:
   hr: {csv: {users: {path: people.csv, key: employee_id}}}
 targets:
-  service: {url: "http://%s%s", pace: {rate: 1000/s, concurrency: 4}}
+  service: {profile: sandbox, url: "http://%s%s", pace: {rate: 1000/s, concurrency: 4}}
 jobs:
   staff:
     from: hr
