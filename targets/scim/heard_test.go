@@ -97,6 +97,7 @@ func TestHeard(t *testing.T) {
 // A request counts against every limit that it fits, reads as well as writes.
 func TestDraws(t *testing.T) {
 	p := profile.RFC()
+	p.Discovery.Mode = profile.DiscoveryOff
 	p.Rate.Buckets = []profile.Bucket{
 		{Match: profile.Match{"GET *", "POST */.search"}, Rate: profile.Limit{N: 50, Per: time.Minute}},
 		{Match: profile.Match{"POST */Users", "PUT|PATCH|DELETE *"}, Rate: profile.Limit{N: 10, Per: time.Minute}},
