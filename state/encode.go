@@ -104,9 +104,7 @@ type storedLine struct {
 }
 
 type storedApproval struct {
-	Hold string  `json:"h"`
-	By   string  `json:"b"`
-	At   instant `json:"t,omitzero"`
+	By string `json:"b"`
 }
 
 type storedTarget struct {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -154,13 +155,16 @@ func (s *State) Approval(flow ledger.Flow) (yes *ledger.Approval, err error) {
 		if known, err := getJSON(b, keyApproval, &a); err != nil || !known {
 			return err
 		}
-		yes = &ledger.Approval{Hold: a.Hold, By: a.By, At: a.At.Time, Digests: map[string]bool{}}
+		yes = &ledger.Approval{By: a.By, Digests: map[string]int64{}}
 		digests := b.Bucket(bucketDigests)
 		if digests == nil {
 			return nil
 		}
-		return digests.ForEach(func(k, _ []byte) error {
-			yes.Digests[string(k)] = true
+		return digests.ForEach(func(k, v []byte) error {
+			if len(v) != 8 {
+				return fmt.Errorf("digest %q: no time", k)
+			}
+			yes.Digests[string(k)] = int64(binary.BigEndian.Uint64(v))
 			return nil
 		})
 	})
@@ -186,28 +190,21 @@ func (s *State) PutApproval(flow ledger.Flow, yes *ledger.Approval) error {
 		if err := putDigests(b, yes.Digests); err != nil {
 			return err
 		}
-		return putJSON(b, keyApproval, storedApproval{yes.Hold, yes.By, instant{yes.At}})
+		return putJSON(b, keyApproval, storedApproval{yes.By})
 	})
 }
 
-func putDigests(flow *bolt.Bucket, digests map[string]bool) error {
-	var sorted []string
-	for d, approved := range digests {
-		if approved {
-			sorted = append(sorted, d)
-		}
-	}
-	if len(sorted) == 0 {
+func putDigests(flow *bolt.Bucket, digests map[string]int64) error {
+	if len(digests) == 0 {
 		return nil
 	}
-	slices.Sort(sorted)
 	b, err := flow.CreateBucket(bucketDigests)
 	if err != nil {
 		return err
 	}
 	b.FillPercent = 1 // it is never added to
-	for _, d := range sorted {
-		if err := b.Put([]byte(d), nil); err != nil {
+	for _, d := range slices.Sorted(maps.Keys(digests)) {
+		if err := b.Put([]byte(d), binary.BigEndian.AppendUint64(nil, uint64(digests[d]))); err != nil {
 			return fmt.Errorf("digest %q: %w", d, err)
 		}
 	}

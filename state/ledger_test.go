@@ -280,11 +280,11 @@ func TestHoldsAndApprovals(t *testing.T) {
 	s := openNew(t)
 	hold := ledger.Hold{ID: "h7", Job: "staff", Target: "ringcentral", Digest: "dd", At: noon, Run: "r1", Rejected: "anna",
 		Limits: []ledger.Limit{{Limit: "deactivate.percent", N: 12, Of: 50, Max: "10%"}}}
-	digests := map[string]bool{}
+	digests := map[string]int64{}
 	for i := range pageLen + 1 {
 		d := fmt.Sprintf("%064x", i)
 		hold.Lines = append(hold.Lines, ledger.HeldLine{Action: "deactivate", Key: user("hr", fmt.Sprint(i)), Name: "Zoë", Digest: d})
-		digests[d] = true
+		digests[d] = noon.Unix() + int64(i)
 	}
 	must(t, s.PutHold(staff, &hold))
 	got, err := s.Hold(staff)
@@ -296,14 +296,14 @@ func TestHoldsAndApprovals(t *testing.T) {
 	holds, err := s.Holds()
 	equal(t, holds, []ledger.Hold{brief, small}, err)
 
-	yes := ledger.Approval{Hold: "h7", By: "anna", At: noon, Digests: digests}
+	yes := ledger.Approval{By: "anna", Digests: digests}
 	must(t, s.PutApproval(staff, &yes))
 	gotYes, err := s.Approval(staff)
 	equal(t, gotYes, &yes, err)
-	yes.Digests = map[string]bool{"only": true, "rejected": false}
+	yes.Digests = map[string]int64{"only": 7}
 	must(t, s.PutApproval(staff, &yes))
 	gotYes, err = s.Approval(staff)
-	equal(t, gotYes.Digests, map[string]bool{"only": true}, err)
+	equal(t, gotYes.Digests, map[string]int64{"only": 7}, err)
 
 	hold.Lines = hold.Lines[:1]
 	must(t, s.PutHold(staff, &hold))

@@ -19,7 +19,7 @@
 //	    …/standings           standing -> number of entries
 //	    …/intents, looks      source id, kind, anchor -> JSON
 //	    …/lines               number -> JSON of some lines of the hold
-//	    …/digests             digest -> nothing: what was approved
+//	    …/digests             digest -> when it was approved
 //	    …/counted             minute -> JSON: what counts against each limit of the guard
 //	    …/runs                start, run id -> JSON
 //

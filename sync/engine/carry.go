@@ -75,14 +75,8 @@ func (w *work) prepare() (*ledger.Hold, error) {
 // advance stores up to where everything is planned.
 func (w *work) advance(sent apply.Report) error {
 	made := sent.Done[plan.Create] + sent.Done[plan.Adopt]
-	loaded := w.plan.Held == 0 && made == w.plan.Summary[plan.Create]+w.plan.Summary[plan.Adopt]
-	if loaded || w.next.Contact == ledger.ContactMade {
+	if w.plan.Held == 0 && made == w.plan.Summary[plan.Create]+w.plan.Summary[plan.Adopt] {
 		w.next.Contact = ledger.ContactMade
-		if w.approval != nil {
-			if err := w.store.PutApproval(w.flow.Flow, nil); err != nil {
-				return err
-			}
-		}
 	}
 	if err := w.store.PutProgress(w.flow.Flow, w.next); err != nil {
 		return fmt.Errorf("store how far %s has come: %w", w.flow.Flow, err)

@@ -8,11 +8,12 @@ import (
 // guard counts the plan, with what was sent in the window, against the limits. What a
 // human decided does not count: what they approved is sent, what they rejected is held.
 func (w *work) guard() error {
-	if err := w.askHumans(); err != nil {
-		return err
-	}
 	n := map[string]int{}
+	coming := 0 // people of a first load that somebody said yes to
 	err := w.book.each(func(c *plan.Change) error {
+		if w.approved(c) && (c.Action == plan.Create || c.Action == plan.Adopt) {
+			coming++
+		}
 		if w.approved(c) || w.rejected[c.Digest()] || c.Temporary != "" {
 			return nil
 		}
@@ -40,19 +41,10 @@ func (w *work) guard() error {
 	if w.approval != nil && w.base.Contact != ledger.ContactMade {
 		// As long as the first load is under way its people count as if they were there:
 		// a share of none would be no limit for those who come on top.
-		live = max(live, len(w.approval.Digests))
+		live = max(live+coming, len(w.approval.Digests))
 	}
 	w.ruling = w.flow.Guard.Check(n, live, w.base.Contact)
 	return nil
-}
-
-// approved tells whether a human said yes to the change. To take over the account that
-// a create made, which was sent and is in doubt, needs no other yes than the create.
-func (w *work) approved(c *plan.Change) bool {
-	if c.Doubt.Created && c.Action == plan.Adopt {
-		return true
-	}
-	return w.approval != nil && w.approval.Digests[c.Digest()]
 }
 
 // each gives the changes in order, each marked whether it is held.

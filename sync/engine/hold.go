@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"maps"
+	"time"
+
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 )
 
 // askHumans loads what humans have said so far: yes to some changes, no to others.
@@ -20,6 +24,67 @@ func (w *work) askHumans() (err error) {
 		}
 	}
 	return nil
+}
+
+// yesLasts is how long a human's yes to a change holds while the change cannot be done.
+const yesLasts = 7 * 24 * time.Hour
+
+// approved tells whether a human said yes to the change. To take over the account that
+// a create made, which was sent and is in doubt, needs no other yes than the create.
+func (w *work) approved(c *plan.Change) bool {
+	return c.Doubt.Created && c.Action == plan.Adopt || w.said(c.Digest())
+}
+
+// said tells whether somebody said yes to a digest, and not too long ago.
+func (w *work) said(digest string) bool {
+	if w.approval == nil {
+		return false
+	}
+	at, yes := w.approval.Digests[digest]
+	return yes && w.at.Sub(time.Unix(at, 0)) <= yesLasts
+}
+
+// spend takes back each yes to what is not planned any more and waits for no other try:
+// it was carried out, or something else is to be done now. It needs the whole plan.
+func (w *work) spend() error {
+	if w.approval == nil || w.how.Only != nil {
+		return nil
+	}
+	left, decided := map[string]int64{}, map[record.Key]bool{}
+	keep := func(key record.Key, digest string) {
+		decided[key] = true
+		if w.said(digest) {
+			left[digest] = w.approval.Digests[digest]
+		}
+	}
+	err := w.book.each(func(c *plan.Change) error { keep(c.Key, c.Digest()); return nil })
+	if err != nil {
+		return err
+	}
+	for _, look := range w.looksToStore {
+		keep(look.Key, parkedDigest(&look))
+	}
+	for key, look := range w.looks {
+		if !decided[key] {
+			keep(key, parkedDigest(look))
+		}
+	}
+	if len(left) == len(w.approval.Digests) {
+		return nil
+	}
+	w.approval = &ledger.Approval{By: w.approval.By, Digests: left}
+	if len(left) == 0 {
+		w.approval = nil
+	}
+	return w.store.PutApproval(w.flow.Flow, w.approval)
+}
+
+// parkedDigest names the change that waits for its next try; empty: none does.
+func parkedDigest(look *ledger.Look) string {
+	if look.Parked == nil {
+		return ""
+	}
+	return look.Parked.Digest
 }
 
 // hold stores what is held, so that a human can look at it and release exactly that.
@@ -63,17 +128,15 @@ func (w *work) rejecter() string {
 // approve stores a human's yes to the held changes. A yes to some of them is a no to
 // the others: few as they may be then, they are not sent without a yes of their own.
 func (w *work) approve(yes *Yes) error {
-	approval := &ledger.Approval{Hold: yes.Hold, By: yes.By, At: w.at, Digests: map[string]bool{}}
+	approval := &ledger.Approval{By: yes.By, Digests: map[string]int64{}}
 	if w.approval != nil {
-		for digest := range w.approval.Digests {
-			approval.Digests[digest] = true
-		}
+		maps.Copy(approval.Digests, w.approval.Digests)
 	}
 	err := w.each(func(c *plan.Change) error {
 		switch {
 		case !c.Held:
 		case yes.Only == nil || yes.Only[c.Key]:
-			approval.Digests[c.Digest()] = true
+			approval.Digests[c.Digest()] = w.at.Unix()
 		default:
 			w.rejected[c.Digest()] = true
 		}

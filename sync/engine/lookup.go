@@ -134,7 +134,7 @@ func (l *lookup) one(ctx context.Context, p *person, fn func(*plan.Change, []pla
 	failure := fmt.Errorf("look for the account of %s at %s: %w", p.change.Key, l.flow.Flow.Target, p.err)
 	if errors.Is(p.err, plan.ErrNoLookup) { // the others are not concerned: nothing is wrong with the service
 		l.halted++
-		l.park(p.change.Key, p.change.Name, ledger.Parked{Kind: ledger.ParkedFailed, Error: failure.Error() + "; and its listing cannot be proved complete"})
+		l.park(p.change.Key, p.change.Name, ledger.Parked{Kind: ledger.ParkedFailed, Digest: p.change.Digest(), Error: failure.Error() + "; and its listing cannot be proved complete"})
 		return nil
 	}
 	if !l.worked {
@@ -143,6 +143,6 @@ func (l *lookup) one(ctx context.Context, p *person, fn func(*plan.Change, []pla
 	if l.failed++; l.failed >= lookupsFailing || ctx.Err() != nil {
 		return failure
 	}
-	l.park(p.change.Key, p.change.Name, ledger.Parked{Kind: ledger.ParkedFailed, Error: failure.Error()})
+	l.park(p.change.Key, p.change.Name, ledger.Parked{Kind: ledger.ParkedFailed, Digest: p.change.Digest(), Error: failure.Error()})
 	return nil
 }

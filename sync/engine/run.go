@@ -140,6 +140,9 @@ func (w *work) complete(ctx context.Context) error {
 	if err := w.match(ctx); err != nil {
 		return err
 	}
+	if err := w.spend(); err != nil {
+		return err
+	}
 	if err := w.guard(); err != nil {
 		return err
 	}

@@ -35,6 +35,10 @@ type work struct {
 	mappers map[string]*mapping.Mapper // by source
 	looks   map[record.Key]*ledger.Look
 	intents map[record.Key]*ledger.Intent
+	// What humans said.
+	approval *ledger.Approval // nil: nothing was approved
+	rejected map[string]bool  // by digest: what a human said no to
+	shown    *ledger.Hold     // what earlier runs held, for humans to look at; nil: nothing
 
 	// From people: who is looked at, and what follows for them.
 	queue     []*ledger.Row // a page of people to look at
@@ -56,11 +60,7 @@ type work struct {
 	dropped      []ledger.Outcome // intents, and drift, that nobody needs any more
 	inVain       []ledger.Intent  // intents of people who left, that were looked for in vain
 
-	// From guard: what the limits and humans say.
-	ruling   plan.Ruling
-	approval *ledger.Approval // nil: nothing was approved
-	rejected map[string]bool  // by digest: what a human said no to
-	shown    *ledger.Hold     // what earlier runs held, for humans to look at; nil: nothing
+	ruling plan.Ruling // from guard: what the limits say
 
 	// From conclude, and what the run sent before this plan was made.
 	plan  *plan.Plan
@@ -132,9 +132,12 @@ func (w *work) people() error {
 	return w.passLoginsOn()
 }
 
-// remember loads the intents and the looks that matter now. A look that only waits
+// remember loads what humans said, the intents, and the looks that matter now. A look that only waits
 // for its time is made anew whenever its person is looked at.
 func (w *work) remember() error {
+	if err := w.askHumans(); err != nil {
+		return err
+	}
 	err := w.store.EachLook(w.flow.Flow, func(look *ledger.Look) error {
 		if look.Parked != nil || look.Wants(w.at) {
 			kept := *look

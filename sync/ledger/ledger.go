@@ -150,10 +150,8 @@ type Limit struct {
 
 // Approval is a human's yes to the changes with these digests, and no others.
 type Approval struct {
-	Hold    string
-	By      string
-	At      time.Time
-	Digests map[string]bool
+	By      string           // who said the last of them
+	Digests map[string]int64 // when the yes to it was said, in seconds since 1970
 }
 
 // Run is the record of one run of one job at one target.
