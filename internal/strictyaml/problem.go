@@ -38,7 +38,10 @@ type Problem struct {
 // Error is the problem on one line: "config.yaml:12:5: jobs.staff.schedule: never fires (the 31st of February does not come)".
 func (p Problem) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d:%d: ", p.File, p.Line, p.Column)
+	if b.WriteString(p.File); p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	}
+	b.WriteString(": ")
 	if p.Path != "" {
 		b.WriteString(p.Path + ": ")
 	}

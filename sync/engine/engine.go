@@ -75,6 +75,8 @@ type Flow struct {
 	Protect  Protect
 	// Identity is what identifies the target: another one stops the job.
 	Identity map[string]string
+	// Notes are what the service does not take of what the job says.
+	Notes []string
 }
 
 // Target is what the engine needs of a target.

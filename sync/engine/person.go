@@ -26,6 +26,9 @@ func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
 		// Who is known to be inactive is deactivated, whatever else cannot be mapped.
 		leaves := result.In == record.True && result.Active == record.False &&
 			(in.Intent != nil || entry != nil && entry.Standing == ledger.Live)
+		if result.Name != "" {
+			in.Name = result.Name
+		}
 		why := result.Err
 		if why == nil {
 			why = w.fixed(entry, result.Want.Resource)
@@ -36,9 +39,6 @@ func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
 		}
 		in.Present, in.Active, in.Want, due = result.In == record.True, result.Active, result.Want, result.Due
 		in.Early = result.Early
-		if result.Name != "" {
-			in.Name = result.Name
-		}
 		in.Cause = w.cause(row, in)
 	}
 	if repairs(in, pushed) {

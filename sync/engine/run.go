@@ -166,6 +166,7 @@ func (e *Engine) runFlow(ctx context.Context, job Job, flow Flow, how How) (out 
 		return Outcome{Err: err}
 	}
 	defer func() { w.close() }()
+	w.warn()
 	if how.Approve == nil && how.Expect == "" && how.Only == nil {
 		first, sent, err := w.leaversFirst(ctx, turn)
 		if err != nil || first.Stopped != nil {

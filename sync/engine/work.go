@@ -2,8 +2,11 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
+
+	"go.uber.org/zap"
 
 	"scimsync/sync/apply"
 	"scimsync/sync/ledger"
@@ -83,10 +86,21 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 		w.next.MapVersion += flow.Programs[src.Name].Version() + " "
 	}
 	w.next.MapVersion += fmt.Sprintf("%d", flow.Leavers)
+	w.notes = slices.Clone(flow.Notes)
 	if !how.at.IsZero() {
 		w.at = how.at
 	}
 	return w, nil
+}
+
+// warn says in the log what the service does not take, when that is new.
+func (w *work) warn() {
+	if w.base.MapVersion == w.next.MapVersion {
+		return
+	}
+	for _, note := range w.flow.Notes {
+		w.engine.Log.Warn(note, zap.String("job", w.flow.Flow.Job), zap.String("target", w.flow.Flow.Target))
+	}
 }
 
 func (w *work) close() {

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -33,9 +34,12 @@ func Compile(spec Spec) (*Program, []Problem) {
 		c.line(l)
 	}
 	c.settle()
+	c.require()
+	c.downgrades()
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
+	slices.SortStableFunc(c.p.warnings, func(a, b Problem) int { return cmp.Compare(a.Path, b.Path) })
 	c.number()
 	c.p.version = fingerprint(&spec, c.p)
 	return c.p, nil
@@ -49,7 +53,11 @@ type compiler struct {
 }
 
 func (c *compiler) problem(place, path, message, hint string) {
-	c.problems = append(c.problems, Problem{place, path, message, hint})
+	c.problems = append(c.problems, Problem{Place: place, Path: path, Message: message, Hint: hint})
+}
+
+func (c *compiler) warn(place, path, message, hint string) {
+	c.p.warnings = append(c.p.warnings, Problem{place, path, message, hint, true})
 }
 
 // want tells what an expression is for.

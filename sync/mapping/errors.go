@@ -14,6 +14,11 @@ func (m *Mapper) wrong(c *code, reason string) error {
 	return fmt.Errorf("%s (%s): %s", c.what, c.place, reason)
 }
 
+// wrong is an error of one person at this line.
+func (l *line) wrong(reason string) error {
+	return fmt.Errorf("%s (%s): %s", l.path, l.place, reason)
+}
+
 // typesOnly are messages of the language that name types and no values.
 var typesOnly = regexp.MustCompile(`^(invalid operation: [\w.<>{}\[\] ]+ (\+|-|\*|/|%|\*\*|<|>|<=|>=) [\w.<>{}\[\] ]+|memory budget exceeded|index out of range: -?\d+ \(array length is \d+\))$`)
 

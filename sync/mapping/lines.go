@@ -20,17 +20,30 @@ func (c *compiler) line(l Line) {
 		message, hint, _ := strings.Cut(err.Error(), "; ")
 		c.problem(l.Place, l.Path, message, hint)
 	}
+	if err == nil {
+		if why := c.spec.Shape.Refuses(at); why != "" {
+			c.warn(l.Place, at.String(), why, "it is not sent")
+			return
+		}
+	}
 	compiled := c.code(l.Path, l.Expr, l.Place, wantValue)
 	if err != nil {
 		return
 	}
-	out := line{path: at.String(), at: at, when: l.When, code: compiled, group: -1}
+	out := line{path: at.String(), at: at, when: l.When, code: compiled, place: l.Place, group: -1}
 	out.attr, out.leaf = c.spec.Shape.Lookup(at)
 	if compiled != nil {
 		compiled.what = out.path
 	}
-	if (out.attr.Required || out.path == "externalId") && l.When != resource.Always {
+	identity := out.attr.Required || out.path == "externalId"
+	if identity && l.When != resource.Always {
 		c.problem(l.Place, out.path, "tells who the account belongs to and is always kept up to date", "drop its `when`")
+	}
+	if (out.attr.CreateOnly || out.leaf.CreateOnly) && !identity {
+		if out.when == resource.Always {
+			c.warn(l.Place, out.path, "the service takes it only when an account is made", "later changes are not sent; when: create says the same")
+		}
+		out.when = resource.OnlyCreate
 	}
 	for _, o := range c.p.lines {
 		if clash := overlap(o, out); clash != "" {
@@ -95,9 +108,11 @@ func (c *compiler) settle() {
 				fmt.Sprintf("add a line such as %s: email", d.Path()))
 		}
 	}
-	if attr, known := c.spec.Shape.Find("", "externalId"); known && !has["externalId"] {
-		c.p.lines = append(c.p.lines, line{path: "externalId", at: resource.Path{Attr: "externalId"}, attr: *attr, leaf: *attr, group: -1})
+	if attr, known := c.spec.Shape.Find("", "externalId"); known && !has["externalId"] && attr.Refused == "" {
+		c.p.lines = append(c.p.lines, line{path: "externalId", at: resource.Path{Attr: "externalId"}, attr: *attr, leaf: *attr,
+			place: "by default the key of the source", group: -1})
 	}
+	c.markPrimary(has)
 	slices.SortFunc(c.p.lines, func(a, b line) int { return cmp.Compare(a.path, b.path) })
 	for i := range c.p.lines {
 		l := &c.p.lines[i]
@@ -106,8 +121,19 @@ func (c *compiler) settle() {
 		}
 		if len(l.at.Filter) > 0 {
 			l.group = c.group(l, has)
+			c.split(i)
 		}
 	}
+}
+
+// split counts a line to its attribute, whose lines come one after another.
+func (c *compiler) split(i int) {
+	last, l := len(c.p.split)-1, &c.p.lines[i]
+	if last < 0 || c.p.split[last].to != i || c.p.lines[i-1].at.Attribute() != l.at.Attribute() {
+		c.p.split = append(c.p.split, split{from: i, first: l.group})
+		last++
+	}
+	c.p.split[last].to, c.p.split[last].last = i+1, l.group
 }
 
 func (c *compiler) group(l *line, has map[string]bool) int {

@@ -18,7 +18,7 @@ import (
 )
 
 // codeVersion changes whenever the same spec and record can give another result.
-const codeVersion = "mapping 1"
+const codeVersion = "mapping 2"
 
 // Line is one line of a mapping.
 type Line struct {
@@ -44,6 +44,12 @@ type Instant struct {
 	Place           string
 }
 
+// need is a path with the lines that may give it a value.
+type need struct {
+	at    resource.Path
+	lines []int
+}
+
 // Spec is what a job says about people at one target.
 type Spec struct {
 	Include Line // Expr empty: everybody
@@ -61,6 +67,8 @@ type Problem struct {
 	Path    string // the mapping line: a SCIM path, "include", "active_from", "active_until"
 	Message string
 	Hint    string // what to do about it; may be empty
+	// Service tells that it is because of the service: at another, it may be right.
+	Service bool
 }
 
 func (p Problem) String() string {
@@ -81,8 +89,13 @@ type Program struct {
 	active  *code // nil: account_enabled
 	lines   []line
 	groups  []element // elements that are made of several lines
+	split   []split   // the attributes they belong to
 	managed []string
+	needs   []need   // what must have a value
+	coupled [][]need // what must have the same
 	version string
+	// warnings are what the service does not take of the spec.
+	warnings []Problem
 }
 
 // line is a compiled Line with its place in the resource.
@@ -92,7 +105,12 @@ type line struct {
 	attr resource.Definition // of the attribute
 	leaf resource.Definition // at the end of the path
 	when resource.When
-	code *code // nil: the record's ID
+	code *code // nil: the record's ID, or see primary
+	// place is where it stands, for messages.
+	place string
+	// primary tells that nobody maps it: it marks the element if none is marked that has
+	// a value, where the service wants one to be.
+	primary bool
 	// group is the index of the element this line belongs to, -1 for none.
 	group int
 }
@@ -102,6 +120,10 @@ type element struct {
 	head     string
 	hasValue bool // the schema gives it a value, without which it is nothing
 }
+
+// split is an attribute that is mapped element by element: its lines from ≤ i < to, and
+// its elements from the first to the last of groups.
+type split struct{ from, to, first, last int }
 
 type instant struct {
 	Instant
@@ -128,6 +150,10 @@ func (p *Program) Names() []string { return slices.Clone(p.names) }
 // Version is a short text that changes whenever the result for some record could.
 func (p *Program) Version() string { return p.version }
 
+// Warnings tells what of the spec the service does not take as it stands, and what
+// becomes of it. They are in the order of paths.
+func (p *Program) Warnings() []Problem { return slices.Clone(p.warnings) }
+
 // fingerprint covers everything that has an influence on results.
 func fingerprint(s *Spec, p *Program) string {
 	h := sha256.New()
@@ -146,12 +172,13 @@ func fingerprint(s *Spec, p *Program) string {
 		put("active ", p.active.program.Source().String())
 	}
 	for _, l := range p.lines {
-		put(l.path, "\x00", l.when, l.leaf.Type, l.leaf.CaseExact, l.attr.Multi, s.Shape.Own[l.at.Attribute()], fmt.Sprintf("%v", l.attr.Subs))
+		put(l.path, "\x00", l.when)
 		if l.code != nil {
 			put(l.code.program.Source().String())
 		}
 	}
 	put(p.names)
+	put(s.Shape.Digest())
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 

@@ -35,7 +35,7 @@ func (m *Mapper) want(r *record.Record) (want resource.Wanted, name string, err 
 		l := &m.p.lines[i]
 		v, wrong := m.value(l, r)
 		if wrong == nil && v == nil && l.attr.Required && l.at.Sub == "" {
-			wrong = m.wrong(l.code, m.noValue(l.code))
+			wrong = l.wrong(m.noValue(l.code))
 		}
 		if wrong != nil && err == nil {
 			err = wrong
@@ -47,6 +47,9 @@ func (m *Mapper) want(r *record.Record) (want resource.Wanted, name string, err 
 	}
 	if err == nil {
 		err = m.elements()
+	}
+	if err == nil {
+		err = m.fit()
 	}
 	if err != nil {
 		return resource.Wanted{}, name, err
@@ -69,14 +72,14 @@ func (m *Mapper) want(r *record.Record) (want resource.Wanted, name string, err 
 }
 
 func (m *Mapper) noValue(c *code) string {
-	if len(c.single) > 0 {
+	if c != nil && len(c.single) > 0 {
 		return "has no value and must have one; " + m.absent(c)
 	}
 	return "has no value and must have one"
 }
 
 // elements judges the elements that are made of several lines: one without its
-// value is absent as a whole, and at most one is primary.
+// value is absent as a whole, at most one is primary, and there are not too many.
 func (m *Mapper) elements() error {
 	for g := range m.dead {
 		m.dead[g] = true
@@ -90,26 +93,66 @@ func (m *Mapper) elements() error {
 			m.dead[l.group] = false
 		}
 	}
-	primary := ""
-	for i := range m.p.lines {
-		l := &m.p.lines[i]
-		if l.group < 0 || l.at.Sub != "primary" || m.dead[l.group] || m.values[i] == nil {
-			continue
+	for i := range m.p.split {
+		if err := m.split(&m.p.split[i]); err != nil {
+			return err
 		}
-		if primary == l.at.Attribute() {
-			return m.wrong(l.code, "a second element is primary")
-		}
-		primary = l.at.Attribute()
 	}
 	return nil
 }
 
+// split judges the elements of one attribute.
+func (m *Mapper) split(s *split) error {
+	primary, first := -1, -1
+	for i := s.from; i < s.to; i++ {
+		l := &m.p.lines[i]
+		if m.dead[l.group] || l.at.Sub != "primary" {
+			continue
+		}
+		if first < 0 || ofWork(l) {
+			first = i
+		}
+		switch {
+		case m.values[i] == nil:
+		case primary >= 0:
+			return l.wrong("a second element is primary")
+		default:
+			primary = i
+		}
+	}
+	attr := &m.p.lines[s.from].attr
+	if primary < 0 && first >= 0 && attr.OnePrimary {
+		m.values[first] = true
+	}
+	n := 0
+	for g := s.first; g <= s.last; g++ {
+		if !m.dead[g] {
+			n++
+		}
+	}
+	if attr.MaxValues > 0 && n > attr.MaxValues {
+		return fmt.Errorf("%s (%s): has %d values; the service takes %d", attr.Path(), m.p.lines[s.from].place, n, attr.MaxValues)
+	}
+	return nil
+}
+
+// ofWork tells whether a line is for the element of type work.
+func ofWork(l *line) bool {
+	return slices.Contains(l.at.Filter, resource.Eq{Attr: "type", Value: "work"})
+}
+
 // value computes one line in canonical form; nil: no value.
 func (m *Mapper) value(l *line, r *record.Record) (any, error) {
-	if l.code == nil {
-		return strings.Clone(r.ID), nil
+	if l.primary {
+		return nil, nil // see attribute
 	}
-	v, err := m.run(l.code)
+	var v any
+	var err error
+	if l.code != nil {
+		v, err = m.run(l.code)
+	} else {
+		v = strings.Clone(r.ID)
+	}
 	if err != nil || v == nil {
 		return nil, err
 	}
@@ -119,7 +162,7 @@ func (m *Mapper) value(l *line, r *record.Record) (any, error) {
 		v, err = single(&l.leaf, v)
 	}
 	if err != nil {
-		return nil, m.wrong(l.code, err.Error())
+		return nil, l.wrong(err.Error())
 	}
 	if l.at.Sub == "primary" && v == false {
 		return nil, nil // absent means the same (RFC 7643 section 2.4)
@@ -127,8 +170,27 @@ func (m *Mapper) value(l *line, r *record.Record) (any, error) {
 	return v, nil
 }
 
-// single gives a value in the form of its attribute's type.
+// single gives a value in the form of its attribute's type, if the service takes it.
 func single(d *resource.Definition, raw any) (any, error) {
+	v, err := typed(d, raw)
+	if s, isText := v.(string); isText && err == nil {
+		return v, taken(d, s)
+	}
+	return v, err
+}
+
+// taken refuses a text that the service does not take.
+func taken(d *resource.Definition, s string) error {
+	if n := utf8.RuneCountInString(s); d.MaxLen > 0 && n > d.MaxLen {
+		return say("has %d characters; the service takes %d at most", n, d.MaxLen)
+	}
+	if d.Forbidden != nil && d.Forbidden.MatchString(s) {
+		return say("holds what the service does not take, which is %s", d.Forbidden)
+	}
+	return nil
+}
+
+func typed(d *resource.Definition, raw any) (any, error) {
 	switch v := raw.(type) {
 	case nil:
 		return nil, nil
@@ -235,9 +297,11 @@ func listOf(d *resource.Definition, v any) (any, error) {
 	switch _, can := d.Sub("primary"); {
 	case len(list) == 0:
 		return nil, nil
+	case d.MaxValues > 0 && len(list) > d.MaxValues:
+		return nil, say("has %d values; the service takes %d", len(list), d.MaxValues)
 	case primary > 1:
 		return nil, say("has %d primary elements; one can be", primary)
-	case can && !said:
+	case can && (!said || primary == 0 && d.OnePrimary):
 		list[0]["primary"] = true
 	}
 	return resource.Sorted(list), nil
@@ -248,7 +312,7 @@ func elementOf(d *resource.Definition, v any) (e resource.Element, primary bool,
 	e = resource.Element{}
 	parts, isMap := v.(map[string]any)
 	if !isMap {
-		value := &resource.Definition{Name: "value", Type: d.Type}
+		value := &resource.Definition{Name: "value", Type: d.Type, MaxLen: d.MaxLen, Forbidden: d.Forbidden}
 		if d.Type == resource.Complex {
 			known := false
 			if value, known = d.Sub("value"); !known {
@@ -266,6 +330,9 @@ func elementOf(d *resource.Definition, v any) (e resource.Element, primary bool,
 		if !known || sub.ReadOnly {
 			return nil, false, say("has the part %s, which %s has not", name, d.Path())
 		}
+		if sub.Refused != "" {
+			return nil, false, say("has the part %s: %s; leave it out for this target", name, sub.Refused)
+		}
 		one, err := single(sub, parts[name])
 		if err != nil {
 			return nil, false, fmt.Errorf("%s %w", sub.Name, err)
@@ -277,6 +344,9 @@ func elementOf(d *resource.Definition, v any) (e resource.Element, primary bool,
 	}
 	if _, has := d.Sub("value"); has && e["value"] == nil {
 		return nil, false, nil
+	}
+	if typ, isText := e["type"].(string); isText && !d.TakesType(typ) {
+		return nil, false, say("has the type %q; the service takes %s", typ, d.TypesText())
 	}
 	return e, primary, nil
 }

@@ -18,10 +18,8 @@ func Fill(have Resource, want Wanted, sent map[string]any, shape Shape) Edit {
 	a := adoption{have: have, shape: shape}
 	full := a.wanted(want)
 	shape.Own = nil // to own a list is no reason to clear it here
-	if shape.Patch.Whole {
-		sent = maps.Clone(sent)
-		maps.DeleteFunc(sent, func(path string, _ any) bool { return shape.find(Split(path)).Multi })
-	}
+	sent = maps.Clone(sent)
+	maps.DeleteFunc(sent, func(path string, _ any) bool { return shape.Whole(shape.find(Split(path))) })
 	present := a.left(sent, want, &full)
 	values := map[string]any{}
 	for _, x := range full.Attrs {
@@ -29,7 +27,7 @@ func Fill(have Resource, want Wanted, sent map[string]any, shape Shape) Edit {
 		def := shape.find(at)
 		list, isList := x.Value.([]Element)
 		switch {
-		case def.Multi && shape.Patch.Whole && a.have.Get(at.Attribute()) != nil:
+		case shape.Whole(def) && a.have.Get(at.Attribute()) != nil:
 			values[x.Path], present[x.Path] = x.Value, x.Value
 		case isList:
 			ours := sentList(sent[x.Path])
@@ -114,7 +112,7 @@ func (s Shape) Crowded(have Resource, want Wanted) (path string, most int) {
 		at := Split(x.Path)
 		def := s.find(at)
 		attr := at.Attribute()
-		if def.MaxValues == 0 || s.Patch.Whole || s.Own[attr] {
+		if def.MaxValues == 0 || s.Whole(def) || s.Own[attr] {
 			continue
 		}
 		there, _ := have.Get(attr).([]Element)
@@ -208,7 +206,7 @@ func (a adoption) overwriteList(path string, want, ours []Element, def *Definiti
 		w, wanted := found[0][def.Identity(e)]
 		if !wanted {
 			_, sent := found[1][def.Identity(e)]
-			if sent || (a.shape.Own[path] || a.shape.Patch.Whole) && !def.its(e) {
+			if sent || (a.shape.Own[path] || a.shape.Whole(def)) && !def.its(e) {
 				list = append(list, e)
 			}
 			continue

@@ -38,10 +38,11 @@ func allText(e Element) string {
 
 // Identity tells which element of an attribute this is: equal text, same element.
 // Type and value make it, folded where the schema ignores case; without a value it
-// is made by all sub-attributes but primary (RFC 7643 section 2.4).
+// is made by all sub-attributes but primary (RFC 7643 section 2.4). What the service
+// makes up by itself does not tell elements apart.
 func (d *Definition) Identity(e Element) string {
 	var b strings.Builder
-	for _, name := range identityNames(e) {
+	for _, name := range d.identityNames(e) {
 		v, isText := e[name].(string)
 		if !isText {
 			v = string(literal(e[name]))
@@ -59,8 +60,9 @@ func (d *Definition) Identity(e Element) string {
 var typeAndValue = []string{"type", "value"}
 
 // identityNames lists the sub-attributes that make the identity, sorted, type first.
-func identityNames(e Element) []string {
+func (d *Definition) identityNames(e Element) []string {
 	_, hasType := e["type"]
+	hasType = hasType && !d.sub("type").ignored()
 	_, hasValue := e["value"]
 	switch {
 	case hasValue && hasType:
@@ -81,9 +83,9 @@ func identityNames(e Element) []string {
 }
 
 // identityFilter selects an element as the target holds it.
-func identityFilter(e Element) []Eq {
+func (d *Definition) identityFilter(e Element) []Eq {
 	var list []Eq
-	for _, name := range identityNames(e) {
+	for _, name := range d.identityNames(e) {
 		list = append(list, Eq{name, e[name]})
 	}
 	return list

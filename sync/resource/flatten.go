@@ -26,7 +26,7 @@ func Flatten(body map[string]any, like Wanted, shape Shape) Resource {
 		}
 		at := Split(path)
 		values[path] = readPath(body, at, shape)
-		if def := shape.find(at); len(at.Filter) > 0 && (shape.Patch.Whole || def.MaxValues > 0) {
+		if def := shape.find(at); len(at.Filter) > 0 && (shape.Whole(def) || def.MaxValues > 0) {
 			values[at.Attribute()] = readPath(body, Path{URN: at.URN, Attr: at.Attr}, shape)
 		}
 	}

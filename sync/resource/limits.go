@@ -12,7 +12,7 @@ import (
 func (s Shape) Refuses(p Path) string {
 	def, known := s.Find(p.URN, p.Attr)
 	if !known {
-		if s.Closed {
+		if s.Extensions != nil && !slices.ContainsFunc(s.Extensions, func(urn string) bool { return strings.EqualFold(urn, p.URN) }) {
 			return "the service does not take it"
 		}
 		return ""
@@ -40,6 +40,12 @@ func (d *Definition) TypesText() string {
 		return "type " + d.Types[0]
 	}
 	return "the types " + strings.Join(d.Types, ", ")
+}
+
+// Whole tells that the single values of an attribute cannot be reached: by any filter, or
+// because the service keeps no types. It is replaced as a whole, and is ours as a whole.
+func (s Shape) Whole(d *Definition) bool {
+	return d.Multi && (s.Patch.Whole || d.Type == Complex && d.sub("type").ignored())
 }
 
 // sends tells whether an existing account's value at a path is ever sent.
@@ -131,20 +137,14 @@ func (s Shape) Fixed(old, want Resource) string {
 	return ""
 }
 
-// At gives the value that a resource has at a path, also when the attribute is there as
-// a whole list: then that of the first element that the path's filter selects.
-func (s Shape) At(r Resource, at Path) any {
-	if v := r.Get(at.String()); v != nil {
-		return v
-	}
-	list, _ := r.Get(at.Attribute()).([]Element)
-	if i := s.find(at).index(list, at.Filter); i >= 0 {
-		return list[i][at.Sub]
+// Pick gives the first element that a filter selects; nil: there is none.
+func (d *Definition) Pick(list []Element, filter []Eq) Element {
+	if i := d.index(list, filter); i >= 0 {
+		return list[i]
 	}
 	return nil
 }
 
-// index finds the first element that a filter selects; -1: there is none.
 func (d *Definition) index(list []Element, filter []Eq) int {
 	return slices.IndexFunc(list, func(e Element) bool { return d.matches(e, filter) })
 }

@@ -227,13 +227,13 @@ func (m *multi) elements(x *cell) {
 		}
 		switch {
 		case !wanted && removable:
-			m.remove(identityFilter(there[0]), Element{})
+			m.remove(m.def.identityFilter(there[0]), Element{})
 		case !wanted:
 		case len(there) == len(found)-1:
 			m.parts(there, w)
 		default:
 			if removable && slices.ContainsFunc(there, func(e Element) bool { return !sameElement(e, w) }) {
-				m.remove(identityFilter(there[0]), Element{})
+				m.remove(m.def.identityFilter(there[0]), Element{})
 			}
 			m.added = append(m.added, w)
 		}
@@ -249,7 +249,7 @@ func asList(v any) []Element {
 // one of some states: as known first.
 func (m *multi) parts(states []Element, want Element) {
 	at := Split(m.attr)
-	at.Filter = identityFilter(states[0])
+	at.Filter = m.def.identityFilter(states[0])
 	names := map[string]bool{}
 	for _, e := range append(slices.Clone(states), want) {
 		for name := range e {

@@ -41,7 +41,7 @@ func Ops(old Resource, want Wanted, shape Shape, maybe map[string]any) Edit {
 			for _, x := range group {
 				c.singular(x)
 			}
-		case shape.Patch.Whole || shape.Own[group[0].at.Attribute()]:
+		case shape.Whole(def) || shape.Own[group[0].at.Attribute()]:
 			c.owned(group, def)
 		default:
 			c.multi(group, def)

@@ -87,8 +87,9 @@ func (d *Definition) sub(name string) *Definition {
 type Shape struct {
 	Core  string // the URN of the core schema
 	Attrs []Definition
-	// Closed tells that no attribute is taken that is not among Attrs.
-	Closed bool
+	// Extensions are the URNs of extensions of which attributes are taken that are not
+	// among Attrs; nil: any.
+	Extensions []string
 	// Required are paths without which there is no account, besides the attributes that
 	// are Required: name.givenName, emails[type eq "work"].value. To require an attribute
 	// with parts, or many values, is to require one of them.

@@ -121,10 +121,14 @@ func New(o Options) (*Target, error) {
 	}
 	o.Memory.about(strings.TrimRight(base.String(), "/"))
 	o.Profile = o.Memory.conforming(o.Profile)
+	shape, err := ShapeOf(o.Profile)
+	if err != nil {
+		return nil, fmt.Errorf("target %s: %w", o.Name, err)
+	}
 	t := &Target{
 		name: o.Name, base: strings.TrimRight(base.String(), "/"), basePath: strings.TrimRight(base.Path, "/"), origin: origin(base), auth: o.Auth, profile: o.Profile,
 		match: o.Match, timeout: o.Timeout, now: o.Now, gate: o.Gate,
-		transport: transport, limits: limitsOf(o.Profile), told: quotaNamesOf(o.Profile.Rate.Headers), shape: resource.RFC7643(), memory: o.Memory, takenFor: map[string]bool{}, pageSize: maxPage,
+		transport: transport, limits: limitsOf(o.Profile), told: quotaNamesOf(o.Profile.Rate.Headers), shape: shape, memory: o.Memory, takenFor: map[string]bool{}, pageSize: maxPage,
 	}
 	if t.timeout <= 0 {
 		t.timeout = o.Profile.Timeout
@@ -151,8 +155,8 @@ func (t *Target) learn(what fact, sentence string) bool {
 	return t.memory.learn(what, t.now(), sentence)
 }
 
-// Shape tells what the target can hold: the user schema of RFC 7643 with the
-// enterprise extension, less what the service said twice that it does not have.
+// Shape tells what the target can hold, less what the service said twice that it does not
+// have, and in which forms it is changed.
 func (t *Target) Shape() resource.Shape { return t.shape }
 
 // Close gives idle connections back. A closed target may be used again.

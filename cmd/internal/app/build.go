@@ -19,6 +19,7 @@ import (
 	"scimsync/sync/mapping"
 	"scimsync/sync/plan"
 	"scimsync/sync/resource"
+	"scimsync/targets/scim"
 	"scimsync/targets/scim/profile"
 )
 
@@ -107,6 +108,7 @@ type builder struct {
 	*session
 	ctx      context.Context
 	problems config.Problems
+	warnings config.Problems // what services do not take of what the jobs say
 }
 
 // jobs makes jobs ready to run. Problems of their mappings are the error, all of them
@@ -178,8 +180,14 @@ func (b *builder) flow(f config.Flow) (engine.Flow, error) {
 		if err != nil {
 			return flow, err
 		}
-		flow.Programs[from] = program
+		if flow.Programs[from] = program; program == nil {
+			continue
+		}
+		for _, w := range program.Warnings() {
+			b.warn(&flow, w.String(), atPlace(w, f))
+		}
 	}
+	b.lookups(f, &flow, t.cfg.Profile)
 	return flow, nil
 }
 
@@ -222,10 +230,11 @@ func (b *builder) program(f config.Flow, from string, shape resource.Shape) (*ma
 			return nil, fmt.Errorf("source %s: %w", from, err)
 		}
 	}
-	spec := mapping.Spec{Shape: shape, Schema: *src.schema, Source: from}
 	u := f.Users
+	spec := mapping.Spec{Shape: shape, Schema: *src.schema, Source: from}
+	spec.Include = mapping.Line{Expr: u.Include.Value, Place: b.cfg.Place("jobs." + f.Job + ".users.map").String()}
 	if u.Include.Value != "" {
-		spec.Include = mapping.Line{Expr: u.Include.Value, Place: u.Include.Pos.String()}
+		spec.Include.Place = u.Include.Pos.String()
 	}
 	if a := u.ActiveFrom; a != nil {
 		spec.From = &mapping.Instant{Expr: a.Value.Value, Layout: a.Format.Layout, Zone: a.Zone, Early: a.Early,
@@ -275,7 +284,11 @@ func canonical(shape resource.Shape, path string) string {
 
 // atPlace gives a mapping problem the place in the config that it came with.
 func atPlace(p mapping.Problem, f config.Flow) config.Problem {
-	problem := config.Problem{File: p.Place, Path: "jobs." + f.Job + ".users: " + p.Path, Message: p.Message, Hint: p.Hint}
+	at := ""
+	if p.Service {
+		at = " at " + f.Target
+	}
+	problem := config.Problem{File: p.Place, Path: "jobs." + f.Job + ".users" + at + ": " + p.Path, Message: p.Message, Hint: p.Hint}
 	parts := strings.Split(p.Place, ":")
 	if n := len(parts); n >= 3 {
 		var line, column int
@@ -304,7 +317,11 @@ func (b *builder) needed(names []string) map[string]map[string]bool {
 				if b.sources[from] == nil {
 					continue
 				}
-				program, err := b.program(f, from, b.owned(resource.RFC7643(), f.Users.Own))
+				shape, err := scim.ShapeOf(b.cfg.Target(f.Target).Profile)
+				if err != nil {
+					continue
+				}
+				program, err := b.program(f, from, b.owned(shape, f.Users.Own))
 				if err != nil || program == nil {
 					continue
 				}

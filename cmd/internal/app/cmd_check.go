@@ -77,6 +77,9 @@ func (a *app) checkAll(cfg *config.Config, connect bool) error {
 			failed = append(failed, err)
 		}
 	}
+	for _, w := range b.warnings {
+		fmt.Fprintf(a.Err, "warning: %v\n", w)
+	}
 	if len(b.problems) > 0 {
 		failed = append(failed, once(b.problems))
 	}
