@@ -242,12 +242,12 @@ func TestNarrowedShape(t *testing.T) {
 	day()
 	step("users without a login", "")
 	c.schemas = says200(goodSchemas)
-	c.set = func(p *profile.Profile) { p.Attrs.Allow = []string{"userName", "locale", `emails`} }
+	c.set = func(p *profile.Profile) { p.Attrs.Required = []string{"userName", "locale", `emails`} }
 	day()
 	day()
 	step("what the profile says", `nickName once userType name.formatted urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`)
 	c.set = func(p *profile.Profile) {
-		p.Attrs.Allow, p.Discovery.Mode = []string{"userName", "locale", "emails"}, profile.DiscoveryTrust
+		p.Attrs.Required, p.Discovery.Mode = []string{"userName", "locale", "emails"}, profile.DiscoveryTrust
 	}
 	step("trusted", narrow)
 }
