@@ -26,6 +26,9 @@ func (t *Target) Apply(ctx context.Context, change *plan.Change, id string) plan
 	if err != nil {
 		return plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: %w", change, err)}
 	}
+	if most := t.profile.MaxBodyBytes; most > 0 && len(c.body) > most {
+		return plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: the request would have %d bytes, and the service takes %d (max_body_bytes)", change, len(c.body), most)}
+	}
 	c.id, c.limit = id, limitOne
 	t.forgetPage()
 	a, err := t.send(ctx, c)

@@ -354,7 +354,7 @@ func TestPaceThatIsFasterThanTheService(t *testing.T) {
 		"profile: rfc\n    pace: {rate: 100/s}":                                                                "", // nobody knows what this service bears
 		"profile: slack\n    pace: {rate: 50/s}\n    options: {rate: {buckets: [{match: \"*\", rate: 40/s}]}}": "", // they know what they do
 	} {
-		_, warnings, err := parse("config.yaml", "/etc/scimsync", []byte(oneTarget+"    "+text+"\n"))
+		_, warnings, err := parse("config.yaml", "/etc/scimsync", []byte(strings.Replace(oneTarget, "auth: {bearer: {token: {env: T}}}", "tls: {cert_file: c.pem, key_file: k.pem}", 1)+"    "+text+"\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -364,6 +364,29 @@ func TestPaceThatIsFasterThanTheService(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+func TestAnotherKindOfCredential(t *testing.T) {
+	for name, want := range map[string]string{
+		"zoom": "config.yaml:7:11: targets.box.auth: profile zoom says this service wants oauth2_client_credentials, and this is bearer " +
+			"(see scimsync profiles zoom, or write options: {auth: {kind: bearer}})",
+		"zoom\n    options: {auth: {kind: bearer}}": "",
+		"slack":   "",
+		"rfc":     "",
+		"grafana": "",
+	} {
+		_, warnings, err := parse("config.yaml", "/etc/scimsync", []byte(oneTarget+"    profile: "+name+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if len(warnings) > 0 {
+			got = Problems(warnings).Error()
+		}
+		if got != want {
+			t.Errorf("%s: %s\nwant %s", name, got, want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ const Sandbox = "sandbox"
 func checkTarget(s spot, t *Target) {
 	if t.Profile != nil {
 		checkPace(s, t)
+		checkAuth(s, t)
 	}
 	if t.Auth.OAuth2 != nil && t.Auth.OAuth2.Method == ClientTLS && !s.has("tls.cert_file") {
 		s.wrong(s.child("auth.oauth2.method"), "method tls needs a certificate", "name it under this target: tls: {cert_file: PATH, key_file: PATH}")
@@ -54,6 +55,30 @@ func checkPace(s spot, t *Target) {
 	}
 	s.warn(s.child("pace.rate"), t.Pace.Rate.String()+" is faster than "+slowest.Rate.String()+" for "+strings.Join(slowest.Match, ", ")+
 		", which profile "+t.Profile.Name+" says this service bears", "it may answer 429; remove pace, or write options: {rate: {buckets: […]}}")
+}
+
+// checkAuth warns of another kind of credential than the service is known to want.
+func checkAuth(s spot, t *Target) {
+	wants, has := t.Profile.Auth.Kind, authKind(t.Auth)
+	if known := t.Profile.Knob("auth.kind"); has == "" || has == wants || known.From == "" || known.From == profile.Default {
+		return
+	}
+	s.warn(s.child("auth"), "profile "+t.Profile.Name+" says this service wants "+string(wants)+", and this is "+string(has),
+		"see scimsync profiles "+t.Profile.Name+", or write options: {auth: {kind: "+string(has)+"}}")
+}
+
+func authKind(a Auth) profile.AuthKind {
+	switch {
+	case a.Bearer != nil:
+		return profile.AuthBearer
+	case a.Basic != nil:
+		return profile.AuthBasic
+	case a.OAuth2 == nil:
+		return ""
+	case a.OAuth2.Grant == GrantJWTBearer:
+		return profile.AuthJWTBearer
+	}
+	return profile.AuthClientCredentials
 }
 
 // checkJob looks at the keys of a job together, and gives its dates the zone they were not given.
