@@ -80,21 +80,21 @@ func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) 
 		}()
 	}
 	w := &walk{Carry: c, commits: newCommitter(c.Flow, c.Ledger, cancel), cancel: cancel,
-		begun: make(chan []*plan.Change), work: make(chan *plan.Change)}
+		packing: NewPacking(c.Target), begun: make(chan [][]*plan.Change), work: make(chan []*plan.Change)}
 	w.report = Report{Done: map[plan.Action]int{}}
 	var workers sync.WaitGroup
 	workers.Go(func() { w.handOut(ctx) })
 	for range c.Lane.Concurrency() {
 		workers.Go(func() {
-			for change := range w.work {
-				w.one(ctx, change)
-				w.busy.Done()
+			for changes := range w.work {
+				w.carry(ctx, changes)
+				w.busy.Add(-len(changes))
 			}
 		})
 	}
 	err := each(func(change *plan.Change) error { return w.take(ctx, change) })
 	if err == nil {
-		err = w.flush(ctx)
+		err = w.rest(ctx)
 	}
 	close(w.begun)
 	workers.Wait()
@@ -111,11 +111,14 @@ func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) 
 type walk struct {
 	*Carry
 	commits *committer
-	begun   chan []*plan.Change // pages whose intents are stored
-	work    chan *plan.Change
-	busy    sync.WaitGroup // changes of begun pages that have not come to their end
+	packing *Packing
+	begun   chan [][]*plan.Change // pages whose intents are stored
+	work    chan []*plan.Change   // what travels together
+	busy    sync.WaitGroup        // changes of begun pages that have not come to their end
 	cancel  context.CancelFunc
-	page    []*plan.Change
+	page    [][]*plan.Change
+	paged   int // changes of the page
+	stage   [2]int
 
 	mu       sync.Mutex
 	report   Report
@@ -127,17 +130,31 @@ type walk struct {
 // take adds a change to the page, and sends the page when it is full or when the
 // change belongs to a later phase or round.
 func (w *walk) take(ctx context.Context, change *plan.Change) error {
-	if len(w.page) > 0 && Stage(w.page[0]) != Stage(change) {
-		if err := w.flush(ctx); err != nil {
+	if w.stage != Stage(change) {
+		w.stage = Stage(change)
+		if err := w.rest(ctx); err != nil {
 			return err
 		}
 		w.busy.Wait()
 		w.commits.drain()
 	}
-	w.page = append(w.page, change)
-	if len(w.page) < pageSize {
+	w.add(w.packing.Add(change))
+	if w.paged < pageSize {
 		return nil
 	}
+	return w.flush(ctx)
+}
+
+// add adds what travels together, if anything, to the page.
+func (w *walk) add(changes []*plan.Change) {
+	if len(changes) > 0 {
+		w.page, w.paged = append(w.page, changes), w.paged+len(changes)
+	}
+}
+
+// rest sends what nothing more comes to.
+func (w *walk) rest(ctx context.Context) error {
+	w.add(w.packing.Rest())
 	return w.flush(ctx)
 }
 
@@ -147,16 +164,16 @@ func Stage(c *plan.Change) [2]int { return [2]int{c.Action.Phase(), c.Round} }
 // flush stores the intents of a page and has it handed out.
 func (w *walk) flush(ctx context.Context) error {
 	page := w.page
-	w.page = nil
+	w.page, w.paged = nil, 0
 	if err := w.mayGoOn(ctx); err != nil {
-		w.unsent(page, false)
+		w.unsent(slices.Concat(page...), false)
 		return err
 	}
-	intents := make([]ledger.Intent, 0, len(page))
+	var intents []ledger.Intent
 	now := time.Now()
-	for i, change := range page {
+	for _, change := range slices.Concat(page...) {
 		if change.Calls() > 0 {
-			intents = append(intents, w.intent(change, now, i))
+			intents = append(intents, w.intent(change, now))
 		}
 	}
 	if len(intents) > 0 {
@@ -164,7 +181,9 @@ func (w *walk) flush(ctx context.Context) error {
 			return fmt.Errorf("store what is about to be sent to %s: %w; it was not sent", w.Flow.Target, err)
 		}
 	}
-	w.busy.Add(len(page))
+	for _, changes := range page {
+		w.busy.Add(len(changes))
+	}
 	w.begun <- page
 	return nil
 }
@@ -174,22 +193,21 @@ func (w *walk) flush(ctx context.Context) error {
 func (w *walk) handOut(ctx context.Context) {
 	defer close(w.work)
 	for page := range w.begun {
-		for i, change := range page {
-			if !w.handOne(ctx, change) {
-				w.unsent(page[i:], true)
-				w.busy.Add(i - len(page))
-				break
+		for _, changes := range page {
+			if !w.handOne(ctx, changes) {
+				w.unsent(changes, true)
+				w.busy.Add(-len(changes))
 			}
 		}
 	}
 }
 
-func (w *walk) handOne(ctx context.Context, change *plan.Change) bool {
+func (w *walk) handOne(ctx context.Context, changes []*plan.Change) bool {
 	if w.mayGoOn(ctx) != nil {
 		return false
 	}
 	select {
-	case w.work <- change:
+	case w.work <- changes:
 		return true
 	case <-ctx.Done():
 		return false

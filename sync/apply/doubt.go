@@ -15,7 +15,7 @@ import (
 // out: plan.Doubt tells what that means.
 
 // intent is what is stored before a change is sent.
-func (w *walk) intent(change *plan.Change, now time.Time, i int) ledger.Intent {
+func (w *walk) intent(change *plan.Change, now time.Time) ledger.Intent {
 	in := ledger.Intent{Key: change.Key, Action: string(change.Action), Run: w.Run, At: now,
 		ID: fmt.Sprintf("%s-%s", w.Run, change.Digest()[:12])}
 	if change.Doubt.Created { // until the account is known to us, it is as if the create were under way

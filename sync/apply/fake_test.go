@@ -43,6 +43,10 @@ type world struct {
 	answer  func(c *plan.Change, n int) plan.Result
 	find    func(want resource.Resource) ([]plan.Found, error)
 	get     func(id string) (*plan.Found, error) // nil: there is no account
+	// bulk is how much one request takes, and whole what comes of the n-th for several; nil:
+	// each of them comes to what answer says.
+	bulk  plan.Bulk
+	whole func(n int, changes []*plan.Change) *plan.Result
 	// begin and commit fail the n-th transaction; nil: none fails.
 	begin, commit func(n int) error
 
@@ -51,6 +55,7 @@ type world struct {
 	sent     []plan.Change // copies, in the order of sending
 	inFlight map[string]bool
 	tries    map[string]int
+	bulks    [][]string // the people of each request for several
 	begins   int
 	commits  int
 
@@ -111,8 +116,40 @@ func done(c *plan.Change) plan.Result {
 	return plan.Result{Ack: plan.Ack{RemoteID: c.RemoteID}}
 }
 
+// Bulk implements Target.
+func (w *world) Bulk() plan.Bulk { return w.bulk }
+
+// Size implements Target.
+func (w *world) Size(*plan.Change) int { return 10 }
+
+// ApplyAll implements Target.
+func (w *world) ApplyAll(ctx context.Context, changes []*plan.Change, id string) ([]plan.Result, bool) {
+	results := make([]plan.Result, len(changes))
+	var keys []string
+	for _, c := range changes {
+		keys = append(keys, c.Key.ID)
+	}
+	w.mu.Lock()
+	w.bulks = append(w.bulks, keys)
+	n := len(w.bulks)
+	w.mu.Unlock()
+	if w.whole != nil {
+		if r := w.whole(n, changes); r != nil {
+			time.Sleep(10 * time.Millisecond)
+			for i := range results {
+				results[i] = *r
+			}
+			return results, true
+		}
+	}
+	for i, c := range changes {
+		results[i] = w.Apply(ctx, c, id)
+	}
+	return results, false
+}
+
 // Draws implements Target.
-func (w *world) Draws(*plan.Change) []plan.Draw { return from("all") }
+func (w *world) Draws(...*plan.Change) []plan.Draw { return from("all") }
 
 // Find implements Target.
 func (w *world) Find(ctx context.Context, want resource.Resource) ([]plan.Found, error) {

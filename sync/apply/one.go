@@ -20,7 +20,17 @@ const (
 	failuresInARow = 10
 )
 
-// one carries one change to its end: done, parked, or left for the next run.
+// carry carries changes that travel together to their ends: done, parked, or left for
+// the next run.
+func (w *walk) carry(ctx context.Context, changes []*plan.Change) {
+	if len(changes) == 1 {
+		w.one(ctx, changes[0])
+	} else {
+		w.several(ctx, changes)
+	}
+}
+
+// one carries one change to its end.
 func (w *walk) one(ctx context.Context, change *plan.Change) {
 	if w.closedFor(change) {
 		w.unsent([]*plan.Change{change}, true)
@@ -30,7 +40,7 @@ func (w *walk) one(ctx context.Context, change *plan.Change) {
 		w.done(change, plan.Ack{RemoteID: change.RemoteID})
 		return
 	}
-	a := attempt{walk: w, change: change, rest: change.Requests(), intentStays: change.Doubt.Sent}
+	a := w.attempt(change)
 	if since := change.Doubt.Since; !since.IsZero() && a.lookFor(ctx, since) {
 		return
 	}
@@ -58,9 +68,13 @@ type attempt struct {
 	resent      bool
 }
 
+func (w *walk) attempt(change *plan.Change) *attempt {
+	return &attempt{walk: w, change: change, rest: change.Requests(), intentStays: change.Doubt.Sent}
+}
+
 // try sends the change once and tells whether it is to be tried again.
 func (a *attempt) try(ctx context.Context) bool {
-	pass := a.enter(ctx)
+	pass := a.enter(ctx, a.next())
 	if pass == nil {
 		a.giveUp()
 		return false
@@ -71,6 +85,12 @@ func (a *attempt) try(ctx context.Context) bool {
 	result := a.Target.Apply(pass.Within(context.WithoutCancel(ctx)), a.next(), a.Run+"-"+a.change.Digest()[:12])
 	pass.Leave(result.Heard)
 	a.count()
+	return a.conclude(ctx, result, sent)
+}
+
+// conclude decides what follows from a result, and tells whether the change is to be
+// tried again.
+func (a *attempt) conclude(ctx context.Context, result plan.Result, sent time.Time) bool {
 	switch result.Verdict {
 	case plan.Done:
 		a.Lane.Worked()
@@ -105,21 +125,25 @@ func (a *attempt) try(ctx context.Context) bool {
 	return false
 }
 
-// enter waits for the lane; nil: the plan has ended, or would have to wait too long.
-func (a *attempt) enter(ctx context.Context) *Pass {
-	if a.mayGoOn(ctx) != nil {
+// enter waits until a request for these changes may be sent; nil: the plan has ended, or
+// would have to wait too long.
+func (w *walk) enter(ctx context.Context, changes ...*plan.Change) *Pass {
+	if w.mayGoOn(ctx) != nil {
 		return nil
 	}
-	next := a.next()
-	pass, err := a.Lane.Enter(ctx, Request{Phase: next.Action.Phase(), Account: next.RemoteID, Draws: a.Target.Draws(next)})
+	r := Request{Phase: changes[0].Action.Phase(), Draws: w.Target.Draws(changes...)}
+	if len(changes) == 1 { // of several, no two are about one account
+		r.Account = changes[0].RemoteID
+	}
+	pass, err := w.Lane.Enter(ctx, r)
 	var wait *WaitError
 	if errors.As(err, &wait) {
-		a.stop(fmt.Errorf("%s: %w", a.Flow.Target, wait))
+		w.stop(fmt.Errorf("%s: %w", w.Flow.Target, wait))
 	}
 	if err != nil {
 		return nil
 	}
-	if a.mayGoOn(ctx) != nil { // while it waited
+	if w.mayGoOn(ctx) != nil { // while it waited
 		pass.Unused()
 		return nil
 	}

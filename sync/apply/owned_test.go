@@ -24,7 +24,15 @@ func (greedy) Apply(_ context.Context, c *plan.Change, _ string) plan.Result {
 	return plan.Result{Verdict: plan.Done, Ack: plan.Ack{RemoteID: id}}
 }
 
-func (greedy) Draws(*plan.Change) []plan.Draw { return nil }
+func (greedy) Bulk() plan.Bulk { return plan.Bulk{} }
+
+func (greedy) Size(*plan.Change) int { return 0 }
+
+func (greedy) ApplyAll(context.Context, []*plan.Change, string) ([]plan.Result, bool) {
+	panic("nothing travels together")
+}
+
+func (greedy) Draws(...*plan.Change) []plan.Draw { return nil }
 
 func (greedy) Find(context.Context, resource.Resource) ([]plan.Found, error) { return nil, nil }
 func (greedy) Get(context.Context, string) (*plan.Found, error)              { return nil, nil }

@@ -17,9 +17,17 @@ import (
 type Target interface {
 	// Apply sends one change under a correlation id.
 	Apply(ctx context.Context, change *plan.Change, id string) plan.Result
-	// Draws tells what the requests of a change take from the buckets of the lane, whose
-	// names the target knows.
-	Draws(change *plan.Change) []plan.Draw
+	// Bulk tells how many changes ApplyAll takes now; the zero value: none.
+	Bulk() plan.Bulk
+	// Size is how much of Bulk.Bytes a change takes; 0: it has to travel alone.
+	Size(change *plan.Change) int
+	// ApplyAll sends several changes in one request under a correlation id, and gives a
+	// result for each. whole tells that the request failed as such: then all results are
+	// alike, and Apart says that nothing was done and fewer of them may be taken.
+	ApplyAll(ctx context.Context, changes []*plan.Change, id string) (results []plan.Result, whole bool)
+	// Draws tells what one request for these changes takes from the buckets of the lane,
+	// whose names the target knows.
+	Draws(changes ...*plan.Change) []plan.Draw
 	// Find looks one wanted resource up by the match attributes in their order and
 	// stops at the first that gives a verified hit. No hit is not an error.
 	Find(ctx context.Context, want resource.Resource) ([]plan.Found, error)

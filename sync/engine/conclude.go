@@ -32,13 +32,14 @@ func (w *work) conclude() error {
 				rejected++
 			}
 		}
-		p.Calls += c.Calls()
 		takes.add(c)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	takes.rest()
+	p.Calls = takes.calls
 	p.Digest, p.Held = all.String(), held.Len()
 	if p.Held > 0 {
 		p.HeldDigest, p.Holds = held.String(), slices.Clone(w.ruling.Limits)
@@ -54,18 +55,21 @@ func (w *work) conclude() error {
 // lookups is how many requests that change nothing the run has sent so far.
 func (w *work) lookups() int { return w.flow.Target.Reads() - w.reads }
 
-// forecast foretells how long the plan takes: the lookups that it took are made again by
-// the run that carries it out, and then come the changes, each stage after the other.
+// forecast foretells how many requests the plan takes and how long: the lookups that it
+// took are made again by the run that carries it out, and then come the changes, packed
+// as Carry packs them, each stage after the other.
 type forecast struct {
 	*apply.Forecast
+	*apply.Packing
 	target Target
 	stage  [2]int
+	calls  int
 }
 
 func (w *work) forecast() *forecast {
-	f := &forecast{Forecast: w.flow.Lane.Forecast(), target: w.flow.Target}
+	f := &forecast{Forecast: w.flow.Lane.Forecast(), Packing: apply.NewPacking(w.flow.Target), target: w.flow.Target}
 	if n := w.lookups(); n > 0 {
-		f.Add(w.flow.Target.Reading(), n)
+		f.Forecast.Add(w.flow.Target.Reading(), n)
 		f.Then()
 	}
 	return f
@@ -73,10 +77,26 @@ func (w *work) forecast() *forecast {
 
 func (f *forecast) add(c *plan.Change) {
 	if stage := apply.Stage(c); stage != f.stage {
+		f.rest()
 		f.stage = stage
 		f.Then()
 	}
-	f.Add(f.target.Draws(c), c.Calls())
+	f.send(f.Packing.Add(c))
+}
+
+// rest foretells what nothing more comes to.
+func (f *forecast) rest() { f.send(f.Rest()) }
+
+func (f *forecast) send(changes []*plan.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	n := 1
+	if len(changes) == 1 {
+		n = changes[0].Calls()
+	}
+	f.calls += n
+	f.Forecast.Add(f.target.Draws(changes...), n)
 }
 
 // baseDigest names what was known when the plan was made.

@@ -16,3 +16,9 @@ type Result struct {
 	Err     error
 	Heard   // what the answers said about the pace
 }
+
+// Bulk is how much one request takes. The zero value: one change a request.
+type Bulk struct {
+	Ops   int // changes
+	Bytes int // of all of them; 0: any number
+}

@@ -1,6 +1,8 @@
 package scim
 
 import (
+	"net/http"
+
 	"scimsync/sync/plan"
 	"scimsync/targets/scim/profile"
 )
@@ -28,12 +30,16 @@ func limitsOf(p *profile.Profile) []limit {
 	return limits
 }
 
-// Draws tells what one request of a change takes from the profile's limits, by their
+// Draws tells what one request for these changes takes from the profile's limits, by their
 // names. It counts against every one that it fits, as services count: Slack has one for
 // all writes and one for each endpoint.
-func (t *Target) Draws(change *plan.Change) []plan.Draw {
+func (t *Target) Draws(changes ...*plan.Change) []plan.Draw {
+	change := changes[0]
 	if len(t.limits) == 0 || change.Calls() == 0 {
 		return nil
+	}
+	if len(changes) > 1 {
+		return t.draws(http.MethodPost, t.profile.Paths.Bulk, func() int { return t.sizes(changes) })
 	}
 	method, path, err := t.where(change)
 	if err != nil { // it will be refused without a request
