@@ -105,7 +105,7 @@ func (t *Target) ApplyAll(ctx context.Context, changes []*plan.Change, id string
 	t.forgetPage()
 	a, err := t.send(ctx, c)
 	if err != nil {
-		return all(func(*plan.Change) plan.Result { return unanswered(err) })
+		return all(func(*plan.Change) plan.Result { return t.unanswered(err) })
 	}
 	if a.status/100 == 2 {
 		return t.bulkAnswer(changes, c, a)
@@ -156,6 +156,7 @@ func (t *Target) bulkAnswer(changes []*plan.Change, c call, a *answer) ([]plan.R
 	doubt := func(why string) plan.Result {
 		return plan.Result{Verdict: plan.InDoubt, Err: fmt.Errorf("%s %s: %d: %s", c.method, c.path, a.status, why)}
 	}
+	heard := t.heard(a)
 	results := make([]plan.Result, len(changes))
 	told, err := parseBulk(a.body)
 	if err != nil {
@@ -165,15 +166,17 @@ func (t *Target) bulkAnswer(changes []*plan.Change, c call, a *answer) ([]plan.R
 		}
 		for i := range results {
 			results[i] = doubt(why)
+			results[i].Heard = heard
 		}
 		return results, true
 	}
 	for i, op := range told.of(len(changes)) {
 		if op == nil {
 			results[i] = doubt("the answer does not tell what came of the operation for " + changes[i].Key.ID)
-			continue
+		} else {
+			results[i] = t.bulkResult(changes[i], op, a)
 		}
-		results[i] = t.bulkResult(changes[i], op, a)
+		results[i].Heard = heard
 	}
 	return results, false
 }

@@ -42,6 +42,7 @@ const (
 	filterRefused fact = "no filter by "
 	filterIgnored fact = "filters ignored: "
 	anchorsHelp   fact = "lookups by externalId find more"
+	noBulk        fact = "there are no bulk requests"
 )
 
 // forgetAfter is how long a fact counts.

@@ -45,7 +45,16 @@ type Server struct {
 func Start(t testing.TB) *Server { return StartWithToken(t, "") }
 
 // StartWithToken starts a server that asks for a bearer token.
-func StartWithToken(t testing.TB, token string) *Server {
+func StartWithToken(t testing.TB, token string) *Server { return start(t, token, "") }
+
+// StartWithBulk starts a server that takes bulk requests of so many operations and
+// bytes. With lost above zero the connection of a bulk request is cut once so many
+// accounts were made, and the rest of that request is not carried out.
+func StartWithBulk(t testing.TB, operations, bytes, lost int) *Server {
+	return start(t, "", fmt.Sprintf("%d,%d,%d", operations, bytes, lost))
+}
+
+func start(t testing.TB, token, bulk string) *Server {
 	t.Helper()
 	dir, err := install()
 	if err != nil {
@@ -53,7 +62,7 @@ func StartWithToken(t testing.TB, token string) *Server {
 	}
 	cmd := exec.Command("node", "server.mjs")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "SCIMTEST_TOKEN="+token)
+	cmd.Env = append(os.Environ(), "SCIMTEST_TOKEN="+token, "SCIMTEST_BULK="+bulk)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

@@ -12,6 +12,14 @@ const logins = new Map(); // userName in lower case to id
 const requests = [];
 const token = process.env.SCIMTEST_TOKEN ?? "";
 
+// SCIMTEST_BULK is "operations,bytes,lost": what a bulk request takes, and after how many
+// accounts the connection of one is cut; what it has not done by then, it does not do.
+const [bulkOps = 0, bulkBytes = 0, lostAfter = 0] = (process.env.SCIMTEST_BULK ?? "").split(",").map(Number);
+let made = 0;
+let cut; // the bulk request that was cut
+let current; // the bulk request under way
+if (bulkOps > 0) SCIMMY.Config.set("bulk", {supported: true, maxOperations: bulkOps, maxPayloadSize: bulkBytes});
+
 // index answers the two filters that lookups use without going through everybody.
 function index(expression) {
     const [, attr, text] = /^(userName|externalId) eq ("(?:[^"\\]|\\.)*")$/i.exec(expression ?? "") ?? [];
@@ -36,6 +44,7 @@ SCIMMY.Resources.declare(SCIMMY.Resources.User)
     .ingress((resource, data) => {
         const old = resource.id ? users.get(resource.id) : undefined;
         if (resource.id && !old) throw new SCIMMY.Types.Error(404, null, `Resource ${resource.id} not found`);
+        if (current !== undefined && current === cut) throw new SCIMMY.Types.Error(500, null, "cut off");
         const id = old?.id ?? randomUUID();
         const login = data.userName.toLowerCase();
         if ((logins.get(login) ?? id) !== id)
@@ -46,6 +55,7 @@ SCIMMY.Resources.declare(SCIMMY.Resources.User)
         if (old) logins.delete(old.userName.toLowerCase());
         logins.set(login, id);
         users.set(id, user);
+        if (!old && ++made === lostAfter && current !== undefined) (cut = current).socket.destroy();
         return user;
     })
     .egress((resource) => {
@@ -82,6 +92,7 @@ app.use((req, res, next) => {
     const [path, query = ""] = req.originalUrl.split("?");
     const entry = {method: req.method, path, query, header: req.headers, body: req.raw ?? "", status: 0};
     requests.push(entry);
+    current = path.endsWith("/Bulk") ? req : undefined;
     // The status is noted before the answer leaves, so that whoever has the answer
     // finds it here.
     const writeHead = res.writeHead;
