@@ -2,6 +2,7 @@ package resource
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 )
@@ -114,7 +115,8 @@ func (p *Patch) weight(ops []Op) int {
 
 // Requests puts the operations of one change in order and tells how many go into each
 // request; nil: all into one. What is coupled stays together, whatever the limit, and so
-// does what changes one attribute, if it fits.
+// does what changes one attribute, if it fits. The externalId goes first: an account that
+// is taken over, and has got only some of it, can be found again as this person's.
 func (s Shape) Requests(ops []Op) ([]Op, []int) {
 	p := &s.Patch
 	fits := p.MaxOps == 0 || p.weight(ops) <= p.MaxOps
@@ -170,6 +172,7 @@ func (s Shape) units(ops []Op) []unit {
 		units[i].ops = append(units[i].ops, op)
 		units[i].alone = units[i].alone || s.Patch.isolates(op)
 	}
+	slices.SortStableFunc(units, func(a, b unit) int { return cmp.Compare(b.anchor(), a.anchor()) })
 	var fitting []unit
 	for _, u := range units {
 		coupled := u.name[0] == '='
@@ -181,6 +184,14 @@ func (s Shape) units(ops []Op) []unit {
 		fitting = append(fitting, u)
 	}
 	return fitting
+}
+
+// anchor is 1 for the unit that says whose account it is.
+func (u *unit) anchor() int {
+	if slices.ContainsFunc(u.ops, func(op Op) bool { return op.Path == "externalId" }) {
+		return 1
+	}
+	return 0
 }
 
 // unitName is the attribute that an operation is for, or the path that is to be alone,

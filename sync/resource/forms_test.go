@@ -369,6 +369,7 @@ func TestRequests(t *testing.T) {
 		{"one attribute stays together", Patch{MaxOps: 2}, on("a", "name.x", "b", "name.y"), [][]string{{"a"}, {"name.x", "name.y"}, {"b"}}},
 		{"unless there is too much of it", Patch{MaxOps: 2}, on("name.x", "name.y", "name.z", "a"), [][]string{{"name.x", "name.y"}, {"name.z", "a"}}},
 		{"alone", Patch{Isolate: []string{"active", "userName"}}, on("active", "a", "userName", "b"), [][]string{{"active"}, {"a"}, {"userName"}, {"b"}}},
+		{"the anchor first", Patch{MaxOps: 1}, on("a", "externalId", "b"), [][]string{{"externalId"}, {"a"}, {"b"}}},
 		{"alone anyway", Patch{Isolate: []string{"active"}}, on("active"), [][]string{{"active"}}},
 		{"pathless is one", Patch{MaxOps: 1, Pathless: true}, on("a", "b", "c"), [][]string{{"a", "b", "c"}}},
 		{"but for removals", Patch{MaxOps: 1, Pathless: true}, append(on("a", "b"), Op{Op: "remove", Path: "c"}), [][]string{{"a", "b"}, {"c"}}},
