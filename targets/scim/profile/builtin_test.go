@@ -22,7 +22,8 @@ func TestBuiltins(t *testing.T) {
 		if p.Name != name || p.Service == "" {
 			t.Errorf("%s: the name is %q, the service %q", name, p.Name, p.Service)
 		}
-		for _, k := range p.Knobs() {
+		knobs := p.Knobs()
+		for _, k := range knobs {
 			// Whatever a file sets, it says where that is known from; rfc is the default and says it of sections.
 			if k.From == name && name != Default && k.Fact.Source == "" {
 				t.Errorf("%s: no fact for %s", name, k.Name)
@@ -30,7 +31,7 @@ func TestBuiltins(t *testing.T) {
 		}
 		for _, f := range p.Facts {
 			for _, knob := range f.Knobs {
-				if f.file == name+".yaml" && name != Default && !sets(p, name, knob) {
+				if f.file == name+".yaml" && name != Default && !sets(knobs, name, knob) {
 					t.Errorf("%s: a fact about %s, which it does not set", name, knob)
 				}
 			}
@@ -49,8 +50,8 @@ func TestBuiltins(t *testing.T) {
 	}
 }
 
-func sets(p *Profile, name, knob string) bool {
-	for _, k := range p.Knobs() {
+func sets(knobs []*Knob, name, knob string) bool {
+	for _, k := range knobs {
 		if k.From == name && covers(knob, k.Name) {
 			return true
 		}

@@ -97,8 +97,9 @@ func (d *decoder) checkFacts() {
 			break // what is extended comes after what is here
 		}
 		for k, name := range f.Knobs {
-			there := slices.ContainsFunc(known, func(knob string) bool { return covers(name, knob) })
-			d.rule(!there, "there is no knob "+name, strictyaml.Suggest(name, known), fmt.Sprintf("facts[%d].knobs[%d]", i, k))
+			if !slices.ContainsFunc(known, func(knob string) bool { return covers(name, knob) }) {
+				d.rule(true, "there is no knob "+name, strictyaml.Suggest(name, known), fmt.Sprintf("facts[%d].knobs[%d]", i, k))
+			}
 		}
 	}
 }

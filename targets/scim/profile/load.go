@@ -56,7 +56,10 @@ func Reference() []byte {
 	return text
 }
 
-func isBuiltin(name string) bool { return slices.Contains(Names(), name) }
+func isBuiltin(name string) bool {
+	_, err := fs.Stat(builtin, "builtin/"+name+".yaml")
+	return err == nil
+}
 
 // IsFile tells whether ref names a file, and not a built-in profile: it has a slash or ends with .yaml or .yml.
 func IsFile(ref string) bool {
