@@ -21,7 +21,7 @@ import (
 // The experiments of the invariants (I1 and so on) run the program against a service
 // provider in this process, a lab: a sandbox with a script at its door. Left out, for
 // they belong to what is not there yet: everything about groups, deletion by policy, the
-// daemon, OAuth, PUT and Bulk. Killing the program is for crash_test.go.
+// daemon, PUT and Bulk. Killing the program is for crash_test.go.
 
 // lab is a service provider in this process. It is a provider.
 type lab struct {

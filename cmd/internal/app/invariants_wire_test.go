@@ -196,6 +196,30 @@ func TestI21ServiceProvider(t *testing.T) {
 	contains(t, scimsync(t, dir, "sync").want(t, 1).err, "https")
 }
 
+// I21 towards a token endpoint: no secret of the client, and no assertion.
+func TestI21TokenEndpoint(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "people.csv", threePeople)
+	write(t, dir, "secret", "marker-password\n")
+	for _, c := range channels(t, dir) {
+		w := listen(t, c.conf, nil)
+		tls := ""
+		if c.ca != "" {
+			tls = "tls: {ca_file: " + c.ca + "}, "
+		}
+		for _, method := range []string{"basic", "post"} {
+			write(t, dir, "config.yaml", replaced(csvConfig("https://127.0.0.1:1/scim/v2", freely), "pace: {",
+				`auth: {oauth2: {token_url: "https://`+w.addr+`/token", client_id: svc-marker, client_secret: {file: secret}, method: `+method+`}}, `+tls+`pace: {`))
+			o := scimsync(t, dir, "check", "--connect")
+			if o.code != 1 || !strings.Contains(o.err, c.says) {
+				t.Errorf("%s: exit %d, wants to hear of %q: %s%s", c.name, o.code, c.says, o.out, o.err)
+			}
+		}
+		w.kept(t)
+	}
+}
+
 // ldapConfig is a config with one LDAP source.
 func ldapConfig(url, tls string) string {
 	return `version: 1
