@@ -616,8 +616,8 @@ func TestI5Secrets(t *testing.T) {
 	clean := func(what, text string) {
 		t.Helper()
 		for _, form := range forms {
-			if strings.Contains(text, form) {
-				t.Errorf("%s shows %q:\n%s", what, form, text)
+			if at := strings.Index(text, form); at >= 0 {
+				t.Errorf("%s shows %q: %q", what, form, text[max(at-100, 0):min(at+100, len(text))])
 			}
 		}
 	}
