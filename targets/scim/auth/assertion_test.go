@@ -107,7 +107,7 @@ func TestClientMethods(t *testing.T) {
 		basic  string // user:password as RFC 6749 section 2.3.1 has it
 		form   map[string]string
 	}{
-		{"basic", func(o *auth.OAuthOptions) { o.ClientID, o.Secret = "cli:ent/ä", value("MARKER +%&=é\n") }, "cli%3Aent%2F%C3%A4:MARKER+%2B%25%26%3D%C3%A9",
+		{"basic", func(o *auth.OAuthOptions) { o.ClientID, o.Secret = "cli:ent/ä", value("MARKER +%&=é \n") }, "cli%3Aent%2F%C3%A4:MARKER+%2B%25%26%3D%C3%A9+",
 			map[string]string{"grant_type": "client_credentials"}},
 		{"post", func(o *auth.OAuthOptions) {
 			o.Method, o.Secret, o.Scope = auth.SecretPost, value("MARKER +%&=é"), []string{"scim.read", "scim.write"}

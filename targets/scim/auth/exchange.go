@@ -38,7 +38,7 @@ func (a *OAuth) proofs() (proofs, error) {
 		if err != nil {
 			return nil, fmt.Errorf("get an access token: %w", err)
 		}
-		p[i] = strings.TrimSpace(text)
+		p[i] = strings.TrimRight(text, "\r\n") // a space may be part of a secret
 	}
 	return p, nil
 }
