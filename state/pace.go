@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -16,7 +17,9 @@ import (
 // restored from a backup has to obey what was announced since. It survives the end of
 // the process; that of the machine takes longer than nearly every wait.
 
-func paceFile(dir, budget string) string { return filepath.Join(dir, "pace-"+budget+".json") }
+func paceFile(dir, budget string) string {
+	return filepath.Join(dir, "pace-"+url.PathEscape(budget)+".json")
+}
 
 // ReadPace gives what was remembered of a budget in the directory of a state; nil if
 // nothing was.

@@ -104,12 +104,13 @@ func (k *bucket) take(now time.Time, cost int) taking {
 	return taking{k, cost}
 }
 
-// answered ends what was taken by a request that was sent and is answered now.
-func (t taking) answered(sent, now time.Time) {
+// answered ends what was taken by a request that was sent and is answered now, and says
+// how long answers usually take.
+func (t taking) answered(sent, now time.Time, usual time.Duration) {
 	t.from.underWay -= t.n
 	for _, w := range t.from.windows {
 		w.open -= t.n
-		w.add(sent, now, t.n)
+		w.add(sent, now.Add(-max(usual-w.per/patience, 0)), t.n)
 	}
 }
 
@@ -162,9 +163,9 @@ func (k *bucket) clone(now time.Time) *bucket {
 //	sent ─────── answered ────────────── + per: free again
 //	   └ seen by the target ┘
 //
-// An answer that takes long would leave places unused. So the wait for it counts for at
-// most per/patience: at least 95 % of what is allowed can always be used, and the
-// window holds as long as requests reach the target within that time.
+// Where answers usually take longer than per/patience, places would be left unused. What
+// is usual beyond that is not waited for: so at least 95 % of what is allowed can always
+// be used.
 type window struct {
 	per   time.Duration
 	n     int
@@ -187,7 +188,7 @@ const (
 )
 
 const (
-	patience = 25
+	patience = 50
 	grains   = 200
 )
 
@@ -220,10 +221,7 @@ func (w *window) expire(now time.Time) {
 
 // add books cost units that were sent and answered.
 func (w *window) add(sent, answered time.Time, cost int) {
-	if latest := sent.Add(w.per / patience); answered.After(latest) {
-		answered = latest
-	}
-	w.count(answered.Add(w.per), cost)
+	w.count(later(sent, answered).Add(w.per), cost)
 }
 
 // count lets n units count until a moment, or the whole grain after it.

@@ -190,7 +190,7 @@ func (b *Budget) leave(p *Pass, heard plan.Heard) {
 	now := time.Now()
 	b.vacate(p)
 	for _, t := range p.takes {
-		t.answered(p.sent, now)
+		t.answered(p.sent, now, p.lane.answers)
 	}
 	p.lane.adapt(p, heard, now)
 	b.hear(p, heard, now)

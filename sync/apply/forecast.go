@@ -59,7 +59,7 @@ func (f *Forecast) add(from []*bucket, cost []int) {
 	answered := at.Add(f.answer)
 	for i, k := range from {
 		if k != f.whole || len(from) == 1 {
-			k.take(at, cost[i]).answered(at, answered)
+			k.take(at, cost[i]).answered(at, answered, f.answer)
 			k.left -= cost[i]
 		}
 	}

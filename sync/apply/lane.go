@@ -52,7 +52,7 @@ type Lane struct {
 	narrowed time.Time       // when places were last taken away
 	clean    int             // answers since places were last changed
 	failures int             // in a row
-	answers  time.Duration   // how long one takes, smoothed
+	answers  time.Duration   // how long one usually takes
 }
 
 // NewLane opens a lane with a budget of its own: see NewBudget.
@@ -178,7 +178,7 @@ func (l *Lane) adapt(p *Pass, heard plan.Heard, now time.Time) {
 		if l.answers == 0 {
 			l.answers = took
 		}
-		l.answers += (took - l.answers) / 8
+		l.answers += (min(took, 2*l.answers) - l.answers) / 16 // one that takes long is no rule
 		if l.clean++; l.clean >= cleanToRise && l.places < l.most {
 			l.places, l.clean = l.places+1, 0
 		}

@@ -8,9 +8,9 @@ import (
 )
 
 // What is remembered of a budget: announced waits, and what was sent of late against
-// windows so long that a restart falls into them.
+// windows so long that the end of one process and the beginning of the next fit into them.
 const (
-	longWindow = time.Minute
+	longWindow = 2 * time.Second
 	keepEvery  = time.Second
 )
 
@@ -133,7 +133,7 @@ func (k *bucket) recall(kept ledger.Window, now time.Time) {
 	}
 	for _, s := range kept.Sent {
 		if wait := s.Until.Sub(now); wait > 0 {
-			w.count(now.Add(min(wait, w.per+w.per/patience)), s.N)
+			w.count(now.Add(min(wait, 2*w.per)), s.N)
 		}
 	}
 }

@@ -59,7 +59,7 @@ type waitStatus struct {
 
 // waits are those that are not over.
 func (s *session) waits(target string) ([]waitStatus, error) {
-	pace, err := state.ReadPace(s.cfg.State.Dir, target)
+	pace, err := state.ReadPace(s.cfg.State.Dir, budgetOf(s.cfg.Target(target)))
 	if err != nil {
 		return nil, err
 	}

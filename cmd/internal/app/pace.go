@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -48,27 +50,56 @@ func paceOf(p *profile.Profile) apply.Pace {
 	return pace
 }
 
-// budget is what the lane of a target draws from, with what was remembered of it.
-func (s *session) budget(t *target) *apply.Budget {
-	name, pace := t.cfg.Name, paceOf(t.profile)
-	if s.memory {
-		return apply.NewBudget(pace, nil, nil)
+// budget is what lanes draw from, and the first target that wanted it.
+type budget struct {
+	*apply.Budget
+	pace   apply.Pace
+	target string
+}
+
+// budgetOf names the budget of a target. No target has a dot in its name.
+func budgetOf(cfg *config.Target) string {
+	if shared := cfg.Profile.Rate.Shared; shared != "" {
+		return "shared." + shared
 	}
+	return cfg.Name
+}
+
+// budget is what the lane of a target draws from, with what was remembered of it.
+func (s *session) budget(t *target) (*apply.Budget, error) {
+	name, pace := budgetOf(t.cfg), paceOf(t.profile)
+	if known, ok := s.budgets[name]; ok {
+		if !slices.Equal(known.pace.Buckets, pace.Buckets) {
+			return nil, fmt.Errorf("target %s: shares the budget %q with target %s, but not its limits; give both the same pace, or the same rate.buckets",
+				t.cfg.Name, t.profile.Rate.Shared, known.target)
+		}
+		return known.Budget, nil
+	}
+	var before ledger.Pace
+	var remember func(ledger.Pace)
+	if !s.memory {
+		before, remember = s.remembered(name)
+	}
+	b := apply.NewBudget(pace, before, remember)
+	s.closers = append(s.closers, func() error { b.Flush(); return nil })
+	s.budgets[name] = budget{b, pace, t.cfg.Name}
+	return b, nil
+}
+
+// remembered gives what was remembered of a budget, and remembers what comes.
+func (s *session) remembered(name string) (before ledger.Pace, remember func(ledger.Pace)) {
 	forgotten := func(err error) {
-		s.log.Warn("the pace could not be remembered: waits that the target announced may be cut short by a restart",
-			zap.String("target", t.cfg.Name), zap.Error(err))
+		s.log.Warn("the pace cannot be remembered: waits that were announced may be cut short by a restart", zap.String("budget", name), zap.Error(err))
 	}
 	before, err := state.ReadPace(s.cfg.State.Dir, name)
 	if err != nil {
 		forgotten(err)
 	}
-	b := apply.NewBudget(pace, before, func(now ledger.Pace) {
+	return before, func(now ledger.Pace) {
 		if err := state.WritePace(s.cfg.State.Dir, name, now); err != nil {
 			forgotten(err)
 		}
-	})
-	s.closers = append(s.closers, func() error { b.Flush(); return nil })
-	return b
+	}
 }
 
 // gate lets the requests that only read pass the lane after everything else.

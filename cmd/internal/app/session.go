@@ -31,6 +31,7 @@ type session struct {
 
 	sources map[string]*source
 	targets map[string]*target
+	budgets map[string]budget
 	closers []func() error
 	memory  bool // nothing of state.dir may be touched
 }
@@ -136,7 +137,7 @@ func (a *app) openMemory(cfg *config.Config) (*session, error) {
 }
 
 func (a *app) newSession(cfg *config.Config, store *state.State) *session {
-	s := &session{app: a, cfg: cfg, store: store, log: a.logger(cfg.Log), sources: map[string]*source{}, targets: map[string]*target{}}
+	s := &session{app: a, cfg: cfg, store: store, log: a.logger(cfg.Log), sources: map[string]*source{}, targets: map[string]*target{}, budgets: map[string]budget{}}
 	s.engine = &engine.Engine{Store: store, Log: s.log, Dir: cfg.State.Dir, SettleWindow: a.SettleWindow, Backoff: a.Backoff}
 	return s
 }
@@ -211,8 +212,11 @@ func (s *session) target(name string) (*target, error) {
 	cfg := s.cfg.Target(name)
 	t := &target{cfg: cfg, identity: map[string]string{"url": cfg.URL, "profile": cfg.Profile.Name}}
 	t.profile = paced(cfg)
-	t.lane = s.budget(t).Lane(t.profile.Rate.Concurrency)
-	var err error
+	budget, err := s.budget(t)
+	if err != nil {
+		return nil, err
+	}
+	t.lane = budget.Lane(t.profile.Rate.Concurrency)
 	if t.memory, err = s.memoryOf(name); err != nil {
 		return nil, err
 	}

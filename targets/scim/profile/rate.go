@@ -12,6 +12,9 @@ type Rate struct {
 	Concurrency int `yaml:"concurrency" is:"some"`
 	// Headers are the names of the answer's headers that tell what is left.
 	Headers RateHeaders `yaml:"headers"`
+	// Shared is a name of your choice: targets that have the same one draw from one budget, as where a service counts the requests of
+	// all apps of an organisation together. Their buckets have to be the same. "": the target has its own. Slack counts so.
+	Shared string `yaml:"shared" is:"line"`
 	// PenaltyRestarts tells that every request during a wait lets it begin anew: the bucket stands still until it is over.
 	// RingCentral.
 	PenaltyRestarts bool `yaml:"penalty_restarts"`
