@@ -1,22 +1,19 @@
 package resource
 
-import (
-	"strings"
-	"sync"
-)
+import "strings"
 
 // country gives the alpha-2 code of a country (ISO 3166-1) for its code of two or three
 // letters or its English name, folded; a text that is none of these as it is, folded.
 func country(text string) string {
 	text = strings.ReplaceAll(fold(strings.TrimSpace(text)), " & ", " and ")
-	if code, known := countries()[text]; known {
+	if code, known := countries[text]; known {
 		return code
 	}
 	return text
 }
 
 // countries finds codes by code and name.
-var countries = sync.OnceValue(func() map[string]string {
+var countries = func() map[string]string {
 	codes := map[string]string{}
 	for row := range strings.FieldsFuncSeq(countryTable, func(r rune) bool { return r == ';' || r == '\n' }) {
 		fields := strings.SplitN(row, " ", 3)
@@ -27,7 +24,7 @@ var countries = sync.OnceValue(func() map[string]string {
 		}
 	}
 	return codes
-})
+}()
 
 // countryTable holds, for each country, both codes and the names it goes by.
 const countryTable = `

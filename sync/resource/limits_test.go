@@ -116,7 +116,7 @@ func TestCountries(t *testing.T) {
 			n++
 		}
 	}
-	if codes := countries(); n != 36 || len(codes) < 780 {
+	if codes := countries; n != 36 || len(codes) < 780 {
 		t.Errorf("%d names", len(codes))
 	}
 }
