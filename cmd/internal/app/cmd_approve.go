@@ -117,17 +117,29 @@ func (s *session) confirmed(question string, given bool) (bool, error) {
 	if given {
 		return true, nil
 	}
-	if in, ok := s.In.(*os.File); !s.Terminal || !ok || !isTerminal(in) {
+	if !s.canAsk() {
 		return false, usageError{errors.New("there is no terminal to ask on: add --yes, or name the hold by its id")}
 	}
-	fmt.Fprintf(s.Err, "%s? [y/N] ", question)
-	answer, _ := bufio.NewReader(s.In).ReadString('\n') // no answer is a no
-	if a := strings.ToLower(strings.TrimSpace(answer)); a == "y" || a == "yes" {
+	if s.ask(question) {
 		return true, nil
 	}
 	fmt.Fprintln(s.Err, "Nothing was sent.")
 	s.exits(exitHeld)
 	return false, nil
+}
+
+// canAsk tells whether there is somebody who could answer.
+func (a *app) canAsk() bool {
+	in, ok := a.In.(*os.File)
+	return a.Terminal && ok && isTerminal(in)
+}
+
+// ask asks, and takes nothing but a yes for one.
+func (a *app) ask(question string) bool {
+	fmt.Fprintf(a.Err, "%s? [y/N] ", question)
+	answer, _ := bufio.NewReader(a.In).ReadString('\n') // no answer is a no
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
 }
 
 // release runs the job at that target with a yes to what is held.

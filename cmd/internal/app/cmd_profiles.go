@@ -18,7 +18,7 @@ func (a *app) profiles() *cobra.Command {
 		Short: "List what is known of services, or show one with its sources",
 		Long: "Lists the built-in profiles: what each service's deactivation and deletion do, and how fast it may be called.\n\n" +
 			"With a NAME, or the FILE of a profile of your own: every knob that differs from rfc, where that is known from, and how sure\n" +
-			"it is (documented, reported, inferred or unchecked). `scimsync profiles rfc` prints all knobs with their defaults and what\n" +
+			"it is (documented, observed, reported, inferred or unchecked). `scimsync profiles rfc` prints all knobs with their defaults and what\n" +
 			"they mean: a file of your own says only what is different, or extends another profile. No config is read.",
 		Example: "  scimsync profiles\n  scimsync profiles ringcentral\n  scimsync profiles rfc | less\n  scimsync profiles ./mine.yaml",
 		Args:    cobra.MaximumNArgs(1),

@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"targets/scim/profile": {"sync/resource", "internal/strictyaml"},
 	"targets/scim":         {"sync/plan", "sync/record", "sync/resource", "targets/scim/profile"},
 	"targets/scim/auth":    {"targets/scim"},
+	"targets/scim/probe":   {"internal/strictyaml", "sync/resource", "targets/scim", "targets/scim/profile"},
 	"targets/sandbox":      {"sync/plan", "sync/resource", "targets/scim/profile"},
 	"targets/scimtest":     {"sync/plan", "sync/record", "sync/resource", "targets/scim", "targets/scim/profile"},
 

@@ -16,8 +16,8 @@ import (
 type Fact struct {
 	// Knobs are the names of what the source tells: rate.buckets, or a section such as patch for all in it.
 	Knobs []string `yaml:"knobs" must:""`
-	// Confidence is documented (the vendor says it, or its source code), reported (others do), inferred (it follows from what is
-	// known) or unchecked (it is believed, and should be probed).
+	// Confidence is documented (the vendor says it, or its source code), observed (scimsync probe saw it at the service), reported
+	// (others do), inferred (it follows from what is known) or unchecked (it is believed, and should be probed).
 	Confidence Confidence `yaml:"confidence" must:""`
 	// Source is where it stands.
 	Source string `yaml:"source" is:"line" must:""`
@@ -31,6 +31,7 @@ type Confidence string
 // The confidences, from the best.
 const (
 	Documented Confidence = "documented"
+	Observed   Confidence = "observed"
 	Reported   Confidence = "reported"
 	Inferred   Confidence = "inferred"
 	Unchecked  Confidence = "unchecked"

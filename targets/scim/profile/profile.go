@@ -101,7 +101,7 @@ type Profile struct {
 	// Writer is who else may write.
 	Writer Writer `yaml:"writer"`
 
-	// Facts are where this is known from, and how sure it is: documented, reported, inferred or unchecked. A fact is about knobs by
+	// Facts are where this is known from, and how sure it is: documented, observed, reported, inferred or unchecked. A fact is about knobs by
 	// name, or about all of a section.
 	Facts []Fact `yaml:"facts"`
 

@@ -185,7 +185,7 @@ var words = vocabulary(
 	of(BulkOff, BulkAuto),
 	of(ETagOff, ETagIfMatch),
 	of(SeparatorColon, SeparatorDot),
-	of(Documented, Reported, Inferred, Unchecked),
+	of(Documented, Observed, Reported, Inferred, Unchecked),
 )
 
 // term is a type with its words.
