@@ -19,12 +19,12 @@ const (
 // collect brings the mirror of one source up to date. It reads everything first and
 // looks at the read as a whole; only then does it touch the mirror. A read that fails,
 // or that looks wrong, leaves the mirror as it was and fails the source.
-func (e *Engine) collect(ctx context.Context, src Source) error {
+func (e *Engine) collect(ctx context.Context, job string, src Source) error {
 	info, err := e.Store.Source(src.Name)
 	if err != nil {
 		return fmt.Errorf("source %s: %w", src.Name, err)
 	}
-	c := &collector{Engine: e, src: src, info: info, marks: &marks{}, changed: &rows{dir: e.Dir},
+	c := &collector{Engine: e, job: job, src: src, info: info, marks: &marks{}, changed: &rows{dir: e.Dir},
 		fresh: map[uint64]struct{}{}, filled: make([]int, len(src.Names))}
 	defer c.changed.close()
 	want := record.Want{Names: src.Names}
@@ -62,6 +62,7 @@ func (e *Engine) collect(ctx context.Context, src Source) error {
 // while another compares the one before: reading and looking up take about as long.
 type collector struct {
 	*Engine
+	job  string // that it is read for
 	src  Source
 	info ledger.SourceInfo
 
@@ -261,7 +262,7 @@ func (c *collector) believable() error {
 		return fmt.Errorf("the read is complete but empty; check the filter, the file and the rights of the reading account")
 	case before > 0 && !c.src.AcceptShrink && float64(before-c.read)*100 > c.src.MaxShrink*float64(before):
 		return fmt.Errorf("the read has %d people, %d were there before: it shrank by %.0f%%, max_shrink is %.0f%%; nothing was taken from it. "+
-			"If this is right: scimsync sync JOB --accept-shrink", c.read, before, float64(before-c.read)*100/float64(before), c.src.MaxShrink)
+			"If this is right: %s", c.read, before, float64(before-c.read)*100/float64(before), c.src.MaxShrink, c.Program.Command("sync", c.job, "--accept-shrink"))
 	}
 	for i, name := range c.src.Names {
 		if had := c.info.Filled[name]; c.filled[i] == 0 && before > 0 && had*100 >= before*lostShare {

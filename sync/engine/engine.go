@@ -30,6 +30,8 @@ type Engine struct {
 	Now   func() time.Time
 	// Dir is where plans go that do not fit into memory.
 	Dir string
+	// Program is how the commands in hints begin.
+	Program plan.Program
 	// SettleWindow is how long a create in doubt may take to show; 30 s if zero.
 	SettleWindow time.Duration
 	// Backoff is apply.Carry's.

@@ -10,27 +10,28 @@ import (
 )
 
 // Changed is the error of a job whose source, target or definition is not the one
-// that its state belongs to. Nothing is read or sent until a human says that it is
-// meant.
+// that its state belongs to. Nothing is sent until a human says that it is meant.
 type Changed struct {
 	Job   string
 	Lines []string // one for each difference
+	// Accept is the command that says it is the same all the same.
+	Accept string
 }
 
 func (c *Changed) Error() string {
-	return fmt.Sprintf("job %s is stopped, nothing was sent: %s. If it is still the same, and only described anew: scimsync approve %s. "+
-		"If it is another one: give it another name", c.Job, strings.Join(c.Lines, "; "), c.Job)
+	return fmt.Sprintf("job %s is stopped, nothing was sent: %s. If it is still the same, and only described anew: %s. "+
+		"If it is another one: give it another name", c.Job, strings.Join(c.Lines, "; "), c.Accept)
 }
 
 // identify compares the job, its sources and its targets with what their state
 // belongs to. What is seen for the first time is remembered.
 func (e *Engine) identify(job Job) error {
-	lines, err := e.Changes(job)
+	stopped, err := e.stopped(job)
 	if err != nil {
 		return err
 	}
-	if len(lines) > 0 {
-		return &Changed{Job: job.Name, Lines: lines}
+	if stopped != nil {
+		return stopped
 	}
 	return e.eachIdentity(job, func(_ string, stored, _ map[string]string, put func() error) error {
 		if stored == nil {
@@ -38,6 +39,15 @@ func (e *Engine) identify(job Job) error {
 		}
 		return nil
 	})
+}
+
+// stopped tells why the job is stopped; nil: it is not.
+func (e *Engine) stopped(job Job) (*Changed, error) {
+	lines, err := e.Changes(job)
+	if err != nil || len(lines) == 0 {
+		return nil, err
+	}
+	return &Changed{Job: job.Name, Lines: lines, Accept: e.Program.Command("approve", job.Name)}, nil
 }
 
 // Changes gives, one line each, how the job, its sources and its targets are not what

@@ -71,13 +71,21 @@ func (e *Engine) Failed(flow ledger.Flow, how How, why error) {
 }
 
 // Plan is Run up to conclude, for a store that is thrown away afterwards: nothing is
-// sent but what finds accounts. done closes the plans.
+// sent but what finds accounts. Of a job that is stopped it says so, and what would
+// follow the yes. done closes the plans.
 func (e *Engine) Plan(ctx context.Context, job Job, how How) (plans []*plan.Plan, done func(), err error) {
 	var works []*work
 	done = func() {
 		for _, w := range works {
 			w.close()
 		}
+	}
+	stopped, err := e.stopped(job)
+	if err == nil && stopped != nil {
+		err = e.Accept(job)
+	}
+	if err != nil {
+		return nil, done, err
 	}
 	if how, err = e.collectFor(ctx, job, how); err != nil {
 		return nil, done, err
@@ -90,6 +98,9 @@ func (e *Engine) Plan(ctx context.Context, job Job, how How) (plans []*plan.Plan
 		works = append(works, w)
 		if err := w.complete(ctx); err != nil {
 			return nil, done, fmt.Errorf("%s: %w", flow.Flow, err)
+		}
+		if stopped != nil {
+			w.plan.Notes = append(w.plan.Notes, stopped.Error()+". What is shown here would follow the yes")
 		}
 		plans = append(plans, w.plan)
 	}
@@ -115,7 +126,7 @@ func (e *Engine) Collect(ctx context.Context, job Job) error {
 		return err
 	}
 	for _, src := range job.Sources {
-		if err := e.collect(ctx, src); err != nil {
+		if err := e.collect(ctx, job.Name, src); err != nil {
 			return err
 		}
 	}

@@ -18,8 +18,8 @@ func HoldText(h *ledger.Hold, w io.Writer, style Style) error {
 	for _, l := range h.Limits {
 		p.line("  %s", LimitText(l))
 	}
-	p.heldLines(h.Lines, fmt.Sprintf("scimsync plan %s --format json shows all", shellWord(h.Job)))
-	p.line("To release exactly this: %s", p.paint(bold, approveCommand(h.Job, h.Target)))
+	p.heldLines(h.Lines, p.Program.Command("plan", h.Job, "--format", "json")+" shows all")
+	p.line("To release exactly this: %s", p.paint(bold, p.Program.Approve(h.Job, h.Target)))
 	return p.close("hold")
 }
 
@@ -112,7 +112,7 @@ func WriteDifference(w io.Writer, added, removed []ledger.HeldLine, style Style)
 	} {
 		if len(part.lines) > 0 {
 			p.line("%s", p.paint(bold, fmt.Sprintf("%s: %s", part.title, number(len(part.lines)))))
-			p.heldLines(part.lines, "scimsync plan --format json shows all")
+			p.heldLines(part.lines, p.Program.Command("plan", "--format", "json")+" shows all")
 		}
 	}
 	return p.close("difference")

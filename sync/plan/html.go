@@ -11,12 +11,12 @@ import (
 // WriteHTML writes plans as one page for people who decide without a terminal: no
 // scripts, nothing fetched from elsewhere. The changes go out one by one, so a page
 // may be larger than memory.
-func WriteHTML(w io.Writer, plans []*Plan) error {
+func WriteHTML(w io.Writer, plans []*Plan, program Program) error {
 	parts, err := template.New("page").Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("parse the page of plans: %w", err)
 	}
-	h := htmlWriter{out: bufio.NewWriterSize(w, 1<<16), parts: parts}
+	h := htmlWriter{out: bufio.NewWriterSize(w, 1<<16), parts: parts, program: program}
 	h.put("top", len(plans))
 	for _, p := range plans {
 		h.plan(p)
@@ -33,9 +33,10 @@ func WriteHTML(w io.Writer, plans []*Plan) error {
 
 // htmlWriter fills the parts of the page in and remembers the first error.
 type htmlWriter struct {
-	out   *bufio.Writer
-	parts *template.Template
-	err   error
+	out     *bufio.Writer
+	parts   *template.Template
+	program Program
+	err     error
 }
 
 func (h *htmlWriter) put(part string, data any) {
@@ -82,7 +83,7 @@ func (h *htmlWriter) plan(p *Plan) {
 		data.At = stamp(p.At)
 	}
 	if len(data.Holds) > 0 {
-		data.Approve = approveCommand(p.Job, p.Target)
+		data.Approve = h.program.Approve(p.Job, p.Target)
 	}
 	h.put("plan", data)
 	h.changes(p)

@@ -14,7 +14,7 @@ import (
 func page(t *testing.T, plans ...*Plan) string {
 	t.Helper()
 	var buf bytes.Buffer
-	if err := WriteHTML(&buf, plans); err != nil {
+	if err := WriteHTML(&buf, plans, ""); err != nil {
 		t.Fatal(err)
 	}
 	return buf.String()
@@ -86,7 +86,7 @@ func TestHTMLWithHostileNames(t *testing.T) {
 // a change is on its way before the next few are looked at.
 func TestChangesAreWrittenAsTheyCome(t *testing.T) {
 	for name, write := range map[string]func(p *Plan, w io.Writer) error{
-		"html": func(p *Plan, w io.Writer) error { return WriteHTML(w, []*Plan{p}) },
+		"html": func(p *Plan, w io.Writer) error { return WriteHTML(w, []*Plan{p}, "") },
 		"json": func(p *Plan, w io.Writer) error { return p.WriteJSON(w) },
 		"text": func(p *Plan, w io.Writer) error { return p.WriteText(w, Style{All: true}) },
 	} {

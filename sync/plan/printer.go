@@ -11,6 +11,8 @@ type Style struct {
 	Color bool // with ANSI colours
 	Width int  // of the terminal, in columns; 0: not known
 	All   bool // nothing is folded or cut
+	// Program is how the commands in hints begin.
+	Program Program
 }
 
 // shown is how many changes of one action, or people in one list, are written out

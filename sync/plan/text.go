@@ -18,9 +18,9 @@ func (p *Plan) WriteText(w io.Writer, style Style) error {
 	}
 	t.endPhase()
 	t.problems("Conflicts", p.Conflicts, fmt.Sprintf("Settle each at its source or at %s; it is looked at again when the person changes, or at the time given. "+
-		"At once: scimsync sync %s --user KEY", Safe(p.Target), shellWord(p.Job)))
-	t.problems("Parked", p.Parked, fmt.Sprintf("Nothing of theirs is lost. They are tried again by themselves, or, once put right, at once: scimsync sync %s --user KEY",
-		shellWord(p.Job)))
+		"At once: %s", Safe(p.Target), t.Program.Command("sync", p.Job, "--user", "KEY")))
+	t.problems("Parked", p.Parked, fmt.Sprintf("Nothing of theirs is lost. They are tried again by themselves, or, once put right, at once: %s",
+		t.Program.Command("sync", p.Job, "--user", "KEY")))
 	t.summary()
 	return t.close("plan")
 }
@@ -173,7 +173,7 @@ func (t *textWriter) summary() {
 			}
 			t.line("%s", text)
 		}
-		t.line("To release exactly this: %s", t.paint(bold, approveCommand(p.Job, p.Target)))
+		t.line("To release exactly this: %s", t.paint(bold, t.Program.Approve(p.Job, p.Target)))
 	}
 }
 

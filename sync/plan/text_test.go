@@ -219,7 +219,7 @@ func TestWritersReportErrors(t *testing.T) {
 	for name, write := range map[string]func(*Plan, *fullDisk) error{
 		"text": func(p *Plan, w *fullDisk) error { return p.WriteText(w, Style{All: true}) },
 		"json": func(p *Plan, w *fullDisk) error { return p.WriteJSON(w) },
-		"html": func(p *Plan, w *fullDisk) error { return WriteHTML(w, []*Plan{p}) },
+		"html": func(p *Plan, w *fullDisk) error { return WriteHTML(w, []*Plan{p}, "") },
 	} {
 		if err := write(broken, &fullDisk{1 << 30}); err == nil || !strings.Contains(err.Error(), "read the spool: gone") {
 			t.Errorf("%s: the plan's error is %v", name, err)

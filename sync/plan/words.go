@@ -230,19 +230,3 @@ func (p *Plan) firstRunText() []string {
 	}
 	return append(lines, fmt.Sprintf("  %s there that nobody claims: left alone.", count(p.Unclaimed, "account is", "accounts are")))
 }
-
-// approveCommand is the command that releases a hold.
-func approveCommand(job, target string) string {
-	return "scimsync approve " + shellWord(job) + " --target " + shellWord(target)
-}
-
-// shellWord makes a name one word of a shell's command line.
-func shellWord(s string) string {
-	plain := s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._@-", r))
-	}) < 0
-	if plain {
-		return s
-	}
-	return "'" + strings.ReplaceAll(Safe(s), "'", `'\''`) + "'"
-}

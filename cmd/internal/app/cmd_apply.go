@@ -64,7 +64,7 @@ func (s *session) applySaved(path string, saved []plan.Saved) error {
 		for _, o := range outcomes {
 			if o.Differs {
 				return fmt.Errorf("%s: nothing was sent: what it would do now is not what %s says (%d changes then, %d now). "+
-					"To look: scimsync plan %s", o.Flow, path, want.Changes, o.Plan.Changes(), want.Job)
+					"To look: %s", o.Flow, path, want.Changes, o.Plan.Changes(), s.program().Command("plan", want.Job))
 			}
 		}
 		if err := s.report(outcomes); err != nil {

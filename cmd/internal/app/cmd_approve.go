@@ -99,7 +99,7 @@ func (s *session) holdsFor(args []string, target string) (flows []ledger.Flow, b
 		}
 	}
 	if len(args) == 1 && s.cfg.Job(args[0]) == nil {
-		return nil, false, usageError{fmt.Errorf("%q is neither a job nor the id of a hold; scimsync status shows both", args[0])}
+		return nil, false, usageError{fmt.Errorf("%q is neither a job nor the id of a hold; %s shows both", args[0], s.program().Command("status"))}
 	}
 	if target != "" && s.cfg.Target(target) == nil {
 		return nil, false, usageError{fmt.Errorf("there is no target %q", target)}
@@ -190,7 +190,7 @@ func (s *session) differs(shown *ledger.Hold, o engine.Outcome) error {
 		fmt.Fprintf(s.Out, "Nothing is held any more; the next run sends what is left.\n")
 		return nil
 	}
-	fmt.Fprintf(s.Out, "The new set is held as %s. To look: scimsync plan %s. To release: %s\n", o.Hold.ID, o.Hold.Job, approveCommand(o.Hold))
+	fmt.Fprintf(s.Out, "The new set is held as %s. To look: %s. To release: %s\n", o.Hold.ID, s.program().Command("plan", o.Hold.Job), s.program().Approve(o.Hold.Job, o.Hold.Target))
 	return nil
 }
 
@@ -237,7 +237,7 @@ func (s *session) acceptChange(args []string, o approval) (found bool, err error
 		if err := s.engine.Accept(jobs[0]); err != nil {
 			return found, err
 		}
-		fmt.Fprintf(s.Out, "job %s: accepted. To look at what follows: scimsync plan %s\n", name, name)
+		fmt.Fprintf(s.Out, "job %s: accepted. To look at what follows: %s\n", name, s.program().Command("plan", name))
 	}
 	return found, nil
 }

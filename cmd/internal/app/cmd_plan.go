@@ -92,10 +92,10 @@ func (s *session) show(plans []*plan.Plan, view planView) error {
 		if err := save(view.out, plans); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Err, "Saved. To send exactly this: scimsync apply %s\n", view.out)
+		fmt.Fprintf(s.Err, "Saved. To send exactly this: %s\n", s.program().Command("apply", view.out))
 	}
 	if view.format == "html" {
-		return plan.WriteHTML(s.Out, plans)
+		return plan.WriteHTML(s.Out, plans, s.program())
 	}
 	for _, p := range plans {
 		if err := s.write(s.Out, p, view); err != nil {
@@ -134,5 +134,5 @@ func save(path string, plans []*plan.Plan) error {
 func (s *session) style() plan.Style { return s.styled(false) }
 
 func (s *session) styled(all bool) plan.Style {
-	return plan.Style{Color: s.colored(), Width: s.Width, All: all}
+	return plan.Style{Color: s.colored(), Width: s.Width, All: all, Program: s.program()}
 }

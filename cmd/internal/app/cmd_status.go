@@ -155,7 +155,7 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 		return st, err
 	}
 	if hold != nil {
-		st.Hold = &holdResult{ID: hold.ID, Held: len(hold.Lines), Limits: hold.Limits, Next: approveCommand(hold)}
+		st.Hold = &holdResult{ID: hold.ID, Held: len(hold.Lines), Limits: hold.Limits, Next: s.program().Approve(hold.Job, hold.Target)}
 		st.Rejected = hold.Rejected
 	}
 	if st.Waits, err = s.waits(flow.Target); err != nil {

@@ -375,6 +375,8 @@ func TestChangedIdentityStops(t *testing.T) {
 			leave(people, 0, 2)
 			writeStaff(t, dir, people, staffColumns, false)
 			write(t, dir, "config.yaml", strings.Replace(config, c.old, c.new, 1))
+			// plan shows what would follow; nothing comes of it.
+			scimsync(t, dir, "plan").want(t, 0).says(t, "job staff is stopped", c.says, "scimsync approve staff", "What is shown here would follow the yes")
 			mark, otherMark := svc.last(), other.last()
 			for range 2 {
 				scimsync(t, dir, "sync").want(t, 3).says(t, "job staff is stopped, nothing was sent", c.says, "scimsync approve staff")

@@ -37,7 +37,7 @@ type holdResult struct {
 	Next   string         `json:"next"`
 }
 
-func resultOf(o engine.Outcome) result {
+func (s *session) resultOf(o engine.Outcome) result {
 	r := result{Job: o.Flow.Job, Target: o.Flow.Target, Done: o.Applied.Done, Calls: o.Applied.Calls, Lookups: o.Lookups, Unsent: o.Applied.Unsent,
 		Parked: append([]plan.Problem{}, o.Applied.Parked...), Conflicts: append([]plan.Problem{}, o.Applied.Conflicts...)}
 	if r.Done == nil {
@@ -50,7 +50,7 @@ func resultOf(o engine.Outcome) result {
 	}
 	if o.Hold != nil {
 		r.Held = 0 // said below
-		r.Hold = &holdResult{ID: o.Hold.ID, Held: len(o.Hold.Lines), Limits: o.Hold.Limits, Next: approveCommand(o.Hold)}
+		r.Hold = &holdResult{ID: o.Hold.ID, Held: len(o.Hold.Lines), Limits: o.Hold.Limits, Next: s.program().Approve(o.Hold.Job, o.Hold.Target)}
 	}
 	if o.Err != nil {
 		r.Error = o.Err.Error()
@@ -68,13 +68,12 @@ func others(list, said []plan.Problem) []plan.Problem {
 	})
 }
 
-func approveCommand(h *ledger.Hold) string {
-	return fmt.Sprintf("scimsync approve %s --target %s", h.Job, h.Target)
-}
+// program is how the commands in hints begin: with the config that was named.
+func (a *app) program() plan.Program { return plan.ProgramWith(a.config) }
 
 // writeOutcome prints what came of one flow.
 func (s *session) writeOutcome(o engine.Outcome) error {
-	r := resultOf(o)
+	r := s.resultOf(o)
 	if s.asksJSON() {
 		return json.NewEncoder(s.Out).Encode(r)
 	}
@@ -113,7 +112,7 @@ func (s *session) writeOutcome(o engine.Outcome) error {
 	case o.Hold != nil:
 		s.writeHold(o)
 	case r.Held > 0: // of a run for a few people; what can be released is shown for all
-		fmt.Fprintf(s.Out, "  %s held. To have it shown for release: scimsync sync %s\n", count(r.Held, "change"), o.Flow.Job)
+		fmt.Fprintf(s.Out, "  %s held. To have it shown for release: %s\n", count(r.Held, "change"), s.program().Command("sync", o.Flow.Job))
 	}
 	return nil
 }
@@ -124,7 +123,7 @@ const mostProblems = 20
 func (s *session) writeProblems(word string, problems []plan.Problem) {
 	for i, p := range problems {
 		if i == mostProblems {
-			fmt.Fprintf(s.Out, "  … and %d more; scimsync plan shows all\n", len(problems)-i)
+			fmt.Fprintf(s.Out, "  … and %d more; %s shows all\n", len(problems)-i, s.program().Command("plan"))
 			return
 		}
 		retry := ""
@@ -154,8 +153,8 @@ func (s *session) writeHold(o engine.Outcome) {
 		}
 		fmt.Fprintf(s.Out, "  held: %s\n", plan.LimitText(l))
 	}
-	fmt.Fprintf(s.Out, "  %s held as %s. To look: scimsync plan %s. To release: %s\n",
-		count(len(o.Hold.Lines), "change"), o.Hold.ID, o.Hold.Job, approveCommand(o.Hold))
+	fmt.Fprintf(s.Out, "  %s held as %s. To look: %s. To release: %s\n",
+		count(len(o.Hold.Lines), "change"), o.Hold.ID, s.program().Command("plan", o.Hold.Job), s.program().Approve(o.Hold.Job, o.Hold.Target))
 }
 
 // firstRun says in one line what a first run would do.

@@ -138,7 +138,7 @@ func (a *app) openMemory(cfg *config.Config) (*session, error) {
 
 func (a *app) newSession(cfg *config.Config, store *state.State) *session {
 	s := &session{app: a, cfg: cfg, store: store, log: a.logger(cfg.Log), sources: map[string]*source{}, targets: map[string]*target{}, budgets: map[string]budget{}}
-	s.engine = &engine.Engine{Store: store, Log: s.log, Dir: cfg.State.Dir, SettleWindow: a.SettleWindow, Backoff: a.Backoff}
+	s.engine = &engine.Engine{Store: store, Log: s.log, Dir: cfg.State.Dir, Program: a.program(), SettleWindow: a.SettleWindow, Backoff: a.Backoff}
 	return s
 }
 
