@@ -3,6 +3,7 @@ package apply
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"scimsync/sync/plan"
 )
@@ -35,4 +36,16 @@ func BenchmarkCrowdedLane(b *testing.B) {
 		})
 	}
 	all.Wait()
+}
+
+// BenchmarkPacedLane is what a bucket adds that is never full.
+func BenchmarkPacedLane(b *testing.B) {
+	l := NewLane(all(1_000_000_000, time.Second, 1_000_000, 8), nil, nil)
+	for b.Loop() {
+		pass, err := l.Enter(b.Context(), Request{Phase: 4, Account: "a", Draws: from("all")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		pass.Leave(plan.Heard{})
+	}
 }
