@@ -210,3 +210,31 @@ func lastLine(t testing.TB, out string, into any) {
 		t.Fatalf("%v in %s", err, out)
 	}
 }
+
+// Targets that share a budget draw from it together; they have to have the same limits.
+func TestSharedBudget(t *testing.T) {
+	t.Parallel()
+	dir, svc := t.TempDir(), startService(t, "--habit", "limit=all 5/3s")
+	people := "id,login,given,family,mail,title,status\n1,a,A,B,a@example.org,x,on\n2,b,B,C,b@example.org,x,on\n"
+	write(t, dir, "people.csv", people)
+	config := func(two string) string {
+		shared := func(rate string) string {
+			return `{url: "` + svc.URL + `", options: {rate: {shared: org, buckets: [{match: "*", rate: ` + rate + `, burst: 5}]}}}`
+		}
+		text := strings.Replace(csvConfig(svc.URL, freely), "  service: {url: \""+svc.URL+"\", pace: {rate: 100000/s, burst: 1000, concurrency: 8}}",
+			"  service: "+shared("5/3s")+"\n  other: "+shared(two), 1)
+		return strings.Replace(text, "to: service", "to: [service, other]", 1)
+	}
+	write(t, dir, "config.yaml", config("6/3s"))
+	o := scimsync(t, dir, "check").want(t, 1)
+	contains(t, o.err, `target other: shares the budget "org" with target service, but not its limits`)
+	write(t, dir, "config.yaml", config("5/3s"))
+	scimsync(t, dir, "check").want(t, 0)
+	scimsync(t, dir, "sync") // the second finds the accounts of the first
+	scimsync(t, dir, "plan")
+	if _, err := os.Stat(filepath.Join(dir, "state", "pace-shared.org.json")); err != nil {
+		t.Error(err)
+	}
+	r := &rehearsal{service: svc, t: t}
+	r.limit("all", 0)
+}
