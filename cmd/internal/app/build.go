@@ -109,12 +109,17 @@ type builder struct {
 	ctx      context.Context
 	problems config.Problems
 	warnings config.Problems // what services do not take of what the jobs say
+	// lenient leaves out what does not compile: for somebody who is only looked at.
+	lenient bool
 }
 
 // jobs makes jobs ready to run. Problems of their mappings are the error, all of them
 // with their places; what other jobs need of the same sources is read along.
 func (s *session) jobs(ctx context.Context, names []string) ([]engine.Job, error) {
-	b := &builder{session: s, ctx: ctx}
+	return (&builder{session: s, ctx: ctx}).jobs(names)
+}
+
+func (b *builder) jobs(names []string) ([]engine.Job, error) {
 	var jobs []engine.Job
 	for _, name := range names {
 		job, err := b.job(name)
@@ -123,7 +128,7 @@ func (s *session) jobs(ctx context.Context, names []string) ([]engine.Job, error
 		}
 		jobs = append(jobs, job)
 	}
-	if len(b.problems) > 0 {
+	if len(b.problems) > 0 && !b.lenient {
 		return nil, once(b.problems)
 	}
 	needed := b.needed(names)
@@ -246,10 +251,32 @@ func (b *builder) program(f config.Flow, from string, shape resource.Shape) (*ma
 	}
 	spec.Lines = b.lines(u, src.lines, from, shape)
 	program, problems := mapping.Compile(spec)
+	if len(problems) > 0 && b.lenient {
+		program, _ = mapping.Compile(without(spec, problems))
+		return program, nil
+	}
 	for _, p := range problems {
 		b.problems = append(b.problems, atPlace(p, f))
 	}
 	return program, nil
+}
+
+// without gives a spec without what has problems.
+func without(spec mapping.Spec, problems []mapping.Problem) mapping.Spec {
+	wrong := func(path string) bool {
+		return slices.ContainsFunc(problems, func(p mapping.Problem) bool { return p.Path == path })
+	}
+	if wrong("include") {
+		spec.Include.Expr = ""
+	}
+	if wrong("active_from") {
+		spec.From = nil
+	}
+	if wrong("active_until") {
+		spec.Until = nil
+	}
+	spec.Lines = slices.DeleteFunc(slices.Clone(spec.Lines), func(l mapping.Line) bool { return wrong(l.Path) })
+	return spec
 }
 
 // lines lays the lines of the config over the source's default map.

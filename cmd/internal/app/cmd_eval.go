@@ -36,7 +36,8 @@ func (s *session) evalOne(name, who, text string) error {
 	if _, err := s.jobNames([]string{name}); err != nil {
 		return err
 	}
-	jobs, err := s.jobs(s.ctx, []string{name})
+	// The rest of the map need not be right for one expression to be tried.
+	jobs, err := (&builder{session: s, ctx: s.ctx, lenient: true}).jobs([]string{name})
 	if err != nil {
 		return err
 	}

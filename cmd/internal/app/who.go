@@ -110,7 +110,11 @@ func (s *session) findRows(job *engine.Job, who string, found map[record.Key]str
 	isDN := ldap.DNMatcher(who)
 	gone := map[record.Key]string{}
 	for _, src := range job.Sources {
-		mapper := job.Flows[0].Programs[src.Name].Mapper()
+		recognise := func(*ledger.Row) resource.Resource { return resource.Resource{} }
+		if program := job.Flows[0].Programs[src.Name]; program != nil { // nil: of a map that is not right
+			mapper := program.Mapper()
+			recognise = func(row *ledger.Row) resource.Resource { return mapper.Recognise(row.Record(), time.Now()) }
+		}
 		err := s.store.Changed(src.Name, 0, func(row *ledger.Row) error {
 			switch {
 			case isDN != nil && row.DN != "" && isDN(row.DN):
@@ -121,7 +125,7 @@ func (s *session) findRows(job *engine.Job, who string, found map[record.Key]str
 				}
 			case row.Absent > 0:
 			default:
-				if by := fits(who, mapper.Recognise(row.Record(), time.Now())); by != "" {
+				if by := fits(who, recognise(row)); by != "" {
 					found[row.Key] = by
 				}
 			}
