@@ -26,7 +26,7 @@ func (c *Changed) Error() string {
 // identify compares the job, its sources and its targets with what their state
 // belongs to. What is seen for the first time is remembered.
 func (e *Engine) identify(job Job) error {
-	stopped, err := e.stopped(job)
+	stopped, err := e.Stopped(job)
 	if err != nil {
 		return err
 	}
@@ -41,8 +41,8 @@ func (e *Engine) identify(job Job) error {
 	})
 }
 
-// stopped tells why the job is stopped; nil: it is not.
-func (e *Engine) stopped(job Job) (*Changed, error) {
+// Stopped tells why a job is stopped; nil: it is not.
+func (e *Engine) Stopped(job Job) (*Changed, error) {
 	lines, err := e.Changes(job)
 	if err != nil || len(lines) == 0 {
 		return nil, err

@@ -80,7 +80,7 @@ func (e *Engine) Plan(ctx context.Context, job Job, how How) (plans []*plan.Plan
 			w.close()
 		}
 	}
-	stopped, err := e.stopped(job)
+	stopped, err := e.Stopped(job)
 	if err == nil && stopped != nil {
 		err = e.Accept(job)
 	}
