@@ -190,6 +190,50 @@ func TestCreateInDoubt(t *testing.T) {
 	}
 }
 
+// A create in doubt is looked for by its externalId, a request each time; before it is sent
+// again, by everything. Where there is no lookup by externalId, by everything at once.
+func TestCheapestLookup(t *testing.T) {
+	const full = "u1"
+	for name, c := range map[string]struct {
+		refuses bool     // to be asked for an externalId alone
+		hides   bool     // finds by login only
+		finds   []string // the login asked for, look by look
+		posts   int
+	}{
+		"never there":            {finds: []string{"", "", "", full}, posts: 2},
+		"found by login only":    {hides: true, finds: []string{"", "", "", full}, posts: 1},
+		"no filter for it":       {refuses: true, finds: []string{"", full, "", full, "", full, full}, posts: 2},
+		"no filter, it is there": {refuses: true, hides: true, finds: []string{"", full}, posts: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.answer = func(ch *plan.Change, n int) plan.Result {
+					if n == 1 {
+						return plan.Result{Verdict: plan.InDoubt, Err: sick}
+					}
+					return done(ch)
+				}
+				var finds []string
+				w.find = func(want resource.Resource) ([]plan.Found, error) {
+					login := want.Text("userName")
+					finds = append(finds, login)
+					switch {
+					case c.refuses && login == "":
+						return nil, fmt.Errorf("find: %w", plan.ErrNoLookup)
+					case c.hides && login != "":
+						return []plan.Found{{ID: "mine", ExternalID: "1"}}, nil
+					}
+					return nil, nil
+				}
+				r := w.out(w.carry(Pace{}), change(plan.Create, "1"))
+				if !slices.Equal(finds, c.finds) || w.tries["1"] != c.posts || r.Done[plan.Create] != 1 {
+					t.Errorf("looked by %q, %d creates, %+v; want %+v", finds, w.tries["1"], r, c)
+				}
+			})
+		})
+	}
+}
+
 // A create in doubt since an earlier run: look before anything is sent. An account that
 // was made with other values is for the next run.
 func TestCreateInDoubtFromBefore(t *testing.T) {

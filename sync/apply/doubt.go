@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -83,7 +84,12 @@ func (a *attempt) unanswered(ctx context.Context, result plan.Result, sent time.
 func (a *attempt) lookFor(ctx context.Context, sent time.Time) bool {
 	until := sent.Add(a.SettleWindow)
 	for left := 3; ; left-- {
-		found, err := a.find(ctx)
+		// Only after the last look is something sent: that one leaves nothing out.
+		last, look := left == 0 || !time.Now().Before(until), a.findByAnchor
+		if last {
+			look = a.find
+		}
+		found, err := look(ctx)
 		switch {
 		case err != nil && ctx.Err() != nil: // the plan ends: that says nothing of the person
 			a.giveUp()
@@ -97,12 +103,10 @@ func (a *attempt) lookFor(ctx context.Context, sent time.Time) bool {
 			a.Lane.Worked()
 			a.ours(found)
 			return true
-		}
-		wait := time.Until(until)
-		if wait <= 0 || left == 0 {
+		case last:
 			return false
 		}
-		if !a.sleep(ctx, wait/time.Duration(left)+time.Millisecond) {
+		if wait := time.Until(until); wait > 0 && !a.sleep(ctx, wait/time.Duration(left)+time.Millisecond) {
 			a.giveUp()
 			return true
 		}
@@ -119,10 +123,23 @@ func (a *attempt) ours(found *plan.Found) {
 	a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version, Shown: found})
 }
 
-// find gives the account that carries the person's anchor, or that stands under
-// their login without any anchor while a create of ours is in doubt.
+// find gives the account that carries the person's anchor, whatever it is found by.
 func (a *attempt) find(ctx context.Context) (*plan.Found, error) {
-	found, err := a.Target.Find(ctx, a.change.Want.Resource)
+	return a.findAs(ctx, a.change.Want.Resource)
+}
+
+// findByAnchor is find by the externalId alone, which takes one request. A target that
+// cannot be asked for that is asked for everything.
+func (a *attempt) findByAnchor(ctx context.Context) (*plan.Found, error) {
+	found, err := a.findAs(ctx, resource.New(map[string]any{"externalId": a.change.Want.Get("externalId")}))
+	if errors.Is(err, plan.ErrNoLookup) {
+		return a.find(ctx)
+	}
+	return found, err
+}
+
+func (a *attempt) findAs(ctx context.Context, want resource.Resource) (*plan.Found, error) {
+	found, err := a.Target.Find(ctx, want)
 	if err != nil {
 		return nil, err
 	}
