@@ -35,10 +35,10 @@ func (t *Target) Get(ctx context.Context, id string) (*plan.Found, error) {
 	return &found, nil
 }
 
-// shown gives the account as the answer to a change shows it; nil: it does not. Some
-// services answer with the id and little more.
-func (t *Target) shown(change *plan.Change, a *answer) *plan.Found {
-	if len(a.body) == 0 || a.cut != nil {
+// shown gives the account as the answer to a change shows it; nil: it does not, or it
+// shows what was sent and nothing else of it. Some services answer with the id and little more.
+func (t *Target) shown(change *plan.Change, c call, a *answer) *plan.Found {
+	if len(a.body) == 0 || a.cut != nil || change.Action == plan.Create && verbatim(c.body, a.body) {
 		return nil
 	}
 	found, err := t.parseUser(a.body)
