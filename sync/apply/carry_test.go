@@ -485,6 +485,73 @@ func TestNoMoreCreates(t *testing.T) {
 	})
 }
 
+// What ends a change by itself, and what is known afterwards: another form is sent at
+// once and not for ever; what was done in part keeps its intent; what is refused for good
+// is not tried again.
+func TestOtherEnds(t *testing.T) {
+	for _, c := range []struct {
+		verdict plan.Verdict
+		times   int // that it is the answer; then it is done
+		sent    int
+		kind    string // of the parked change; "": it is done
+		intents int
+		failed  bool // and so counted as a failure of the target
+	}{
+		{plan.Anew, 1, 2, "", 0, false},
+		{plan.Anew, 3, 4, "", 0, false},
+		{plan.Anew, 100, triesAnew, ledger.ParkedRefused, 0, false},
+		{plan.Ignored, 1, 1, ledger.ParkedRefused, 1, false},
+		{plan.ParkForGood, 1, 1, ledger.ParkedForGood, 0, false},
+		{plan.StopCreates, 1, 1, ledger.ParkedFailed, 0, false},
+	} {
+		bubble(t, func(t *testing.T, w *world) {
+			w.answer = func(change *plan.Change, n int) plan.Result {
+				if n <= c.times {
+					return plan.Result{Verdict: c.verdict, Err: sorry}
+				}
+				return done(change)
+			}
+			start := time.Now()
+			r := w.out(w.carry(Pace{}), changes(plan.Update, "u", 1)...)
+			if n := w.count("send", ""); n != c.sent || len(w.intents) != c.intents || time.Since(start) > time.Second {
+				t.Errorf("%d: %d sent, %d intents, after %s", c.verdict, n, len(w.intents), time.Since(start))
+			}
+			if c.kind == "" {
+				if r.Done[plan.Update] != 1 {
+					t.Errorf("%d: %+v", c.verdict, r)
+				}
+				return
+			}
+			look := w.looks["u000"]
+			if len(r.Parked) != 1 || look == nil || look.Parked.Kind != c.kind {
+				t.Fatalf("%d: %+v, %+v", c.verdict, r, look)
+			}
+			if never := look.Parked.At.Equal(ledger.Never); never != (c.kind == ledger.ParkedForGood) || never && (r.Parked[0].Retry != "" || look.Wants(time.Now().AddDate(100, 0, 0))) {
+				t.Errorf("%d: %+v, %+v", c.verdict, look.Parked, r.Parked[0])
+			}
+		})
+	}
+}
+
+// A change in several requests tells each of them the version that the one before left.
+func TestVersionsOfParts(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(c *plan.Change, n int) plan.Result {
+			return plan.Result{Ack: plan.Ack{RemoteID: c.RemoteID, Version: fmt.Sprint(n)}}
+		}
+		c := changes(plan.Update, "u", 1)[0]
+		c.Version, c.Ops, c.Parts = "0", []resource.Op{{Op: "replace", Path: "a"}, {Op: "replace", Path: "b"}, {Op: "replace", Path: "c"}}, []int{1, 1, 1}
+		w.out(w.carry(Pace{}), c)
+		var versions []string
+		for _, sent := range w.sent {
+			versions = append(versions, sent.Version)
+		}
+		if got := strings.Join(versions, ""); got != "012" || w.entries["u000"].Version != "3" {
+			t.Errorf("sent for %s, stored %+v", got, w.entries["u000"])
+		}
+	})
+}
+
 // A sick target is left alone after ten failures in a row, over all changes.
 func TestOutage(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {

@@ -17,6 +17,7 @@ import (
 const (
 	triesFailing   = 3
 	triesThrottled = 20
+	triesAnew      = 4
 	failuresInARow = 10
 )
 
@@ -62,6 +63,7 @@ type attempt struct {
 	rest    [][]resource.Op // the requests that are still to be sent, in their order
 	tries   int
 	limited int
+	anew    int
 	// intentStays tells that something may have been carried out that the entry does not
 	// show: a request whose answer was lost, or a part of the change.
 	intentStays bool
@@ -96,6 +98,7 @@ func (a *attempt) conclude(ctx context.Context, result plan.Result, sent time.Ti
 		a.Lane.Worked()
 		if len(a.rest) > 1 {
 			a.rest, a.tries, a.intentStays = a.rest[1:], 0, true
+			a.change.Version = result.Ack.Version
 			return true
 		}
 		a.watch(nil)
@@ -112,15 +115,29 @@ func (a *attempt) conclude(ctx context.Context, result plan.Result, sent time.Ti
 		a.Lane.Worked()
 		a.park(ledger.ParkedRefused, result.Err)
 		a.watch(result.Err)
+	case plan.ParkForGood:
+		a.Lane.Worked()
+		a.park(ledger.ParkedForGood, result.Err)
+	case plan.Ignored:
+		a.Lane.Worked()
+		a.doubt()
+		a.park(ledger.ParkedRefused, result.Err)
+		a.watch(result.Err)
 	case plan.Apart:
 		a.Lane.Worked()
 		return a.apart(result.Err)
+	case plan.Anew:
+		a.Lane.Worked()
+		if a.anew++; a.anew < triesAnew {
+			return true
+		}
+		a.park(ledger.ParkedRefused, result.Err)
 	case plan.Stop:
 		a.giveUp()
 		a.stop(result.Err)
 	case plan.StopCreates:
 		a.noMoreCreates()
-		a.park(ledger.ParkedRefused, result.Err)
+		a.park(ledger.ParkedFailed, result.Err)
 	}
 	return false
 }

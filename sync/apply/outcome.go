@@ -96,7 +96,7 @@ func (w *walk) parked(change *plan.Change, kind string, why error) pending {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		problem := plan.Problem{Key: change.Key.ID, Name: change.Name, Why: parked.Error, New: true}
-		if parked.At.After(now) {
+		if parked.At.After(now) && parked.Kind != ledger.ParkedForGood {
 			problem.Retry = parked.At.UTC().Format(time.RFC3339)
 		}
 		if parked.Conflicts() {

@@ -59,7 +59,7 @@ func Adopt(create *plan.Change, found *plan.Found, how Adoption, shape resource.
 			"give it the externalId %q at the service to have it adopted", found.ID, byText(found), anchor)
 	}
 	c := builder{create.As(plan.Adopt)}
-	c.RemoteID = found.ID
+	c.RemoteID, c.Version = found.ID, found.Version
 	c.Mine = mine || how.Free
 	c.Doubt.Created = c.Doubt.Created && mine
 	edit, err := c.taking(found, how.Values, shape)
@@ -118,7 +118,7 @@ func (b builder) keeps(found *plan.Found, shape resource.Shape) {
 // person has left since.
 func Left(create *plan.Change, found *plan.Found) *plan.Change {
 	c := builder{create.As(plan.Deactivate)}
-	c.RemoteID = found.ID
+	c.RemoteID, c.Version = found.ID, found.Version
 	c.Doubt.Maybe = nil // it is what is wanted here
 	edit := switched(resource.Edit{}, false)
 	c.Ops, c.Before, c.After = edit.Ops, edit.Before, edit.After

@@ -167,7 +167,7 @@ func (in *Input) change(action plan.Action) builder {
 	c := &plan.Change{Action: action, Kind: in.Key.Kind.String(), Key: in.Key, Name: in.Name,
 		Cause: in.Cause, Want: in.Want, Left: !in.Present, Fate: in.Fate, Doubt: in.doubt()}
 	if in.Entry != nil {
-		c.RemoteID, c.Echo = in.Entry.RemoteID, in.Entry.Echo
+		c.RemoteID, c.Version, c.Echo = in.Entry.RemoteID, in.Entry.Version, in.Entry.Echo
 	}
 	return builder{c}
 }

@@ -29,7 +29,11 @@ const (
 	ParkedConflict = "conflict" // another account stands in the way: after an hour, doubling up to a day
 	ParkedRefused  = "refused"  // the target refused the change: after 15 minutes, doubling up to a day
 	ParkedFailed   = "failed"   // the target could not be reached or was sick: see Parked.wait
+	ParkedForGood  = "for good" // the target will never take it: not again, unless it is asked for
 )
+
+// Never is when something is tried that is not tried again by itself.
+var Never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Parked is a change that waits for its next try.
 type Parked struct {
@@ -48,6 +52,10 @@ func (p *Parked) Conflicts() bool { return p.Kind == ParkedConflict || p.Kind ==
 // failure of the same person; nil: there was none.
 func (p Parked) After(earlier *Parked, now time.Time) *Parked {
 	p.Tries, p.Since = 1, now
+	if p.Kind == ParkedForGood {
+		p.At = Never
+		return &p
+	}
 	if earlier == nil || earlier.Kind != p.Kind {
 		p.At = now.Add(p.wait(now))
 		return &p

@@ -81,6 +81,7 @@ type Change struct {
 	Key      record.Key
 	Name     string
 	RemoteID string
+	Version  string // of the account, as the target told it last; empty: not known
 	Before   map[string]any
 	After    map[string]any
 	Ops      []resource.Op
@@ -207,4 +208,11 @@ const (
 	// Apart: nothing was done, because of what the change takes away something is not
 	// there. A change in doubt may then be sent in parts.
 	Apart
+	// Anew: nothing was done, and the target knows another way to send the same: it may be
+	// sent at once.
+	Anew
+	// Ignored: the target said yes, and did not do all of it.
+	Ignored
+	// ParkForGood: refused, and nothing but another change of the person will help.
+	ParkForGood
 )

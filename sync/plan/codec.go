@@ -18,7 +18,7 @@ import (
 func (c *Change) Encode() ([]byte, error) {
 	b := make([]byte, 0, 1024)
 	b = pack.Text(append(b, byte(c.Key.Kind)), string(c.Action))
-	b = pack.Texts(b, []string{c.Key.Source, c.Key.ID, c.Name, c.RemoteID, c.Cause.By, c.Cause.What, c.Temporary, string(c.Fate), c.Digest()})
+	b = pack.Texts(b, []string{c.Key.Source, c.Key.ID, c.Name, c.RemoteID, c.Version, c.Cause.By, c.Cause.What, c.Temporary, string(c.Fate), c.Digest()})
 	b = resource.AppendValues(b, c.Before)
 	b = resource.AppendValues(b, c.After)
 	b = resource.AppendOps(b, c.Ops)
@@ -39,7 +39,7 @@ func (c *Change) Decode(b []byte) error {
 	*c = Change{Key: record.Key{Kind: record.Kind(r.Byte())}, Action: Action(r.Text())}
 	c.Kind = c.Key.Kind.String()
 	var fate string
-	texts := []*string{&c.Key.Source, &c.Key.ID, &c.Name, &c.RemoteID, &c.Cause.By, &c.Cause.What, &c.Temporary, &fate, &c.digest}
+	texts := []*string{&c.Key.Source, &c.Key.ID, &c.Name, &c.RemoteID, &c.Version, &c.Cause.By, &c.Cause.What, &c.Temporary, &fate, &c.digest}
 	r.Check(r.Count() == len(texts))
 	for _, text := range texts {
 		*text = r.Text()

@@ -1,124 +1,158 @@
 package scim
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"scimsync/sync/plan"
-	"scimsync/sync/resource"
 )
 
-const patchURN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-
 // Apply sends one change, once, under a correlation id. What the answer means for
-// the change is the Result's verdict; the table is in verdict.go.
+// the change is the Result's verdict; the table is in verdict.go. Where the service or
+// the profile want it, the account is read before or afterwards; whatever is sent besides
+// the one request passes the gate.
 func (t *Target) Apply(ctx context.Context, change *plan.Change, id string) plan.Result {
-	if change.Action == plan.Adopt && len(change.Ops) == 0 {
+	if change.Calls() == 0 {
 		return plan.Result{Ack: plan.Ack{RemoteID: change.RemoteID}}
 	}
-	c, err := t.spell(change)
-	if err != nil {
-		return plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: %w", change, err)}
+	if err := t.discoverInside(ctx); err != nil {
+		return plan.Result{Verdict: plan.Stop, Err: err}
 	}
-	if most := t.profile.MaxBodyBytes; most > 0 && len(c.body) > most {
-		return plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: the request would have %d bytes, and the service takes %d (max_body_bytes)", change, len(c.body), most)}
-	}
-	c.id, c.limit = id, limitOne
-	t.forgetPage()
-	a, err := t.send(ctx, c)
-	if err != nil {
-		return t.unanswered(err)
-	}
-	var r plan.Result
-	if a.status/100 == 2 {
-		r = t.accepted(change, c, a)
-	} else {
-		r = t.refused(change, c, a)
-	}
+	w := &write{Target: t, ctx: ctx, change: change, id: id}
+	r := w.result()
 	if r.Verdict == plan.Taken {
 		t.taken(change.Want.Resource)
 	}
-	r.Heard = t.heard(a)
 	return r
 }
 
-// where is the method and the path of a change's request.
-func (t *Target) where(change *plan.Change) (method, path string, err error) {
-	if change.Action == plan.Create {
-		return http.MethodPost, t.profile.Paths.Users, nil
-	}
-	path, err = t.userPath(change.RemoteID)
-	if change.Action == plan.Delete {
-		return http.MethodDelete, path, err
-	}
-	return http.MethodPatch, path, err
+// write is one change on its way to the service.
+type write struct {
+	*Target
+	ctx    context.Context
+	change *plan.Change
+	id     string
+	// entered tells that the place at the gate is used up that the caller had for us.
+	entered bool
 }
 
-// spell writes a change as a request.
-func (t *Target) spell(change *plan.Change) (c call, err error) {
-	if c.method, c.path, err = t.where(change); err != nil {
-		return c, err
+// result sends the change and judges what comes back.
+func (w *write) result() plan.Result {
+	change, skipped := w.useful()
+	if change == nil {
+		return plan.Result{Verdict: plan.Park, Err: skipped}
 	}
-	var ops []resource.Op
-	switch change.Action {
-	case plan.Create:
-		c.body, err = t.newUser(change)
-		return c, err
-	case plan.Delete:
-		return c, nil
-	case plan.Deactivate:
-		ops = []resource.Op{{Op: "replace", Path: "active", Value: false}}
-	case plan.Update, plan.Adopt, plan.Reactivate:
-		ops = change.Ops
-	default:
-		return call{}, fmt.Errorf("a SCIM target has no request for %q", change.Action)
+	method, _, err := w.where(change)
+	if err != nil {
+		return plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: %w", change, err)}
 	}
-	if len(ops) == 0 {
-		return call{}, errors.New("nothing to send: the change has no operations")
+	w.change = change
+	w.forgetPage()
+	var r plan.Result
+	if method == http.MethodPut {
+		r = w.put()
+	} else {
+		r = w.plainly()
 	}
-	c.body, err = encode(map[string]any{"schemas": []string{patchURN}, "Operations": ops})
-	return c, err
+	if r.Verdict == plan.Done {
+		r = w.verified(method, r)
+	}
+	if r.Verdict == plan.Done && skipped != nil {
+		return plan.Result{Verdict: plan.Ignored, Err: skipped, Heard: r.Heard}
+	}
+	return r
 }
 
-// newUser is the body of a create (RFC 7644 section 3.3): what is wanted, what is
-// given once, and an explicit active.
-func (t *Target) newUser(change *plan.Change) ([]byte, error) {
-	first := change.Want.Initial()
-	paths := make([]string, len(first.Attrs))
-	for i, a := range first.Attrs {
-		paths[i] = a.Path
+// plainly sends a change that needs nothing but what it says.
+func (w *write) plainly() plan.Result {
+	c, err := w.spell(w.change)
+	if err != nil {
+		return plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: %w", w.change, err)}
 	}
-	body := resource.Nest(first, t.shape)
-	body["schemas"] = t.shape.Schemas(paths)
-	body["active"] = !change.Early()
-	return encode(body)
-}
-
-// encode writes JSON as SCIM servers expect it: <, > and & stand for themselves.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode the request: %w", err)
+	if r := w.tooLarge(c); r != nil {
+		return *r
 	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
-}
-
-// userPath is where an account stands. An id that would lead somewhere else, the
-// collection for example, is refused: ids are the server's words, not ours.
-func (t *Target) userPath(id string) (string, error) {
+	c.match = w.matching(c.method, w.change.Version)
+	a, err := w.send(c)
 	switch {
-	case id == "":
-		return "", errors.New("the account's id is not known")
-	case id == "." || id == ".." || strings.EqualFold(id, "bulkId"):
-		return "", fmt.Errorf("%q cannot be the id of an account", id)
+	case err != nil:
+		return w.unanswered(err)
+	case stale(a) && c.method != http.MethodPost:
+		return w.anew(c, a)
 	}
-	return t.profile.Paths.Users + "/" + url.PathEscape(id), nil
+	return w.judged(c, a)
+}
+
+// tooLarge tells of a request that the service would not take; nil: it would.
+func (w *write) tooLarge(c call) *plan.Result {
+	most := w.profile.MaxBodyBytes
+	if most <= 0 || len(c.body) <= most {
+		return nil
+	}
+	return &plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: the request would have %d bytes, and the service takes %d (max_body_bytes)",
+		w.change, len(c.body), most)}
+}
+
+// judged is what an answer means.
+func (w *write) judged(c call, a *answer) (r plan.Result) {
+	heard := w.heard(a)
+	if a.status/100 == 2 {
+		r = w.accepted(w.change, c, a)
+	} else {
+		r = w.refused(w.change, c, a)
+	}
+	if r.Heard.NotBefore.IsZero() && !r.Heard.TooFast {
+		r.Heard = heard
+	}
+	return r
+}
+
+// send sends one request of the change. The first has its place at the gate already.
+func (w *write) send(c call) (a *answer, err error) {
+	c.id, c.limit = w.id, limitOne
+	if w.entered && w.gate != nil {
+		done, err := w.gate(w.ctx, w.draws(c.method, c.path, func() int { return len(c.body) }))
+		if err != nil {
+			return nil, &outage{call: c, err: err, kind: unsent}
+		}
+		defer func() {
+			if a != nil {
+				done(w.heard(a))
+			} else {
+				done(w.announced(err))
+			}
+		}()
+	}
+	w.entered = true
+	return w.Target.send(w.ctx, c)
+}
+
+// account reads the account that is to be changed. result says what it means if that
+// cannot be done: nothing was changed.
+func (w *write) account() (found *plan.Found, result *plan.Result) {
+	path, err := w.userPath(w.change.RemoteID)
+	if err != nil {
+		return nil, &plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: %w", w.change, err)}
+	}
+	c := call{method: http.MethodGet, path: path, limit: limitOne}
+	a, heard, err := w.tryRead(w.ctx, c)
+	if err != nil {
+		return nil, w.unreadable(err, heard)
+	}
+	f, err := w.parseUser(a.body)
+	switch {
+	case err != nil:
+	case f.ID != w.change.RemoteID:
+		err = fmt.Errorf("the answer is account %q", f.ID)
+	case f.UserName == "":
+		err = fmt.Errorf("the answer is not all of the account: it has no userName")
+	}
+	if err != nil {
+		return nil, &plan.Result{Verdict: plan.Park, Err: fmt.Errorf("read account %s: %w", w.change.RemoteID, err)}
+	}
+	if f.Version == "" {
+		f.Version = a.header.Get("ETag")
+	}
+	return &f, nil
 }

@@ -60,7 +60,7 @@ func least(limits ...int) int {
 // Size is how many bytes a change takes in a bulk request; 0: it has to travel alone.
 func (t *Target) Size(change *plan.Change) int {
 	op, err := t.operation(0, change)
-	if err != nil {
+	if err != nil || t.attended(change) {
 		return 0
 	}
 	return len(op.Data) + len(op.Path) + len(`{"method":"DELETE","bulkId":"00000","path":"","data":},`)

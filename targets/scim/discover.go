@@ -51,6 +51,26 @@ func (t *Target) discover(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	return t.askWhat(ctx)
+}
+
+// discoverInside is discover for somebody who holds a place of the lane: nobody may wait
+// there for whoever asks now, and waits for a place to do so.
+func (t *Target) discoverInside(ctx context.Context) error {
+	if t.profile.Discovery.Mode == profile.DiscoveryOff || t.memory.described().fresh(t.now()) {
+		return nil
+	}
+	select {
+	case t.memory.asking <- struct{}{}:
+		defer func() { <-t.memory.asking }()
+	default:
+		return nil
+	}
+	return t.askWhat(ctx)
+}
+
+// askWhat reads what the service says and keeps it.
+func (t *Target) askWhat(ctx context.Context) error {
 	if now := t.now(); t.memory.described().fresh(now) || t.memory.restsUntil(now) {
 		return nil
 	}
@@ -81,7 +101,7 @@ func (t *Target) describe(ctx context.Context) (d *description, sick bool, err e
 		a, _, err := t.tryRead(ctx, call{method: http.MethodGet, path: path, limit: limitOne})
 		if err == nil {
 			err = parse(a.body)
-		} else if sick = passing(err) || ctx.Err() != nil; sick {
+		} else if sick = passing(err) || unserved(err) || ctx.Err() != nil; sick {
 			return err
 		}
 		if err != nil {
@@ -94,6 +114,13 @@ func (t *Target) describe(ctx context.Context) (d *description, sick bool, err e
 	_ = read(paths.Schemas, func(body []byte) (err error) { d.Attributes, err = parseSchemas(body); return err })
 	_ = read(paths.ResourceTypes, func(body []byte) (err error) { d.Users, err = parseTypes(body); return err })
 	return d, sick, err
+}
+
+// unserved tells of a request that got no answer to what it asks, for want of a channel
+// or of credentials: others would get none either.
+func unserved(err error) bool {
+	var o *outage
+	return errors.As(err, &o)
 }
 
 // silence says why nothing can be read, without what changes from time to time: the same

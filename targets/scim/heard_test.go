@@ -77,6 +77,7 @@ func TestHeard(t *testing.T) {
 			server := scimtest.NewFaulty(nil)
 			server.Script(scimtest.Reply{Status: c.status, Header: header, Body: c.body})
 			p := profile.RFC()
+			p.Discovery.Mode = profile.DiscoveryOff
 			p.Rate.Headers = profile.RateHeaders{Limit: "Quota-Max", Remaining: "Quota-Left"}
 			target := serve(t, server, func(o *scim.Options) { o.Now, o.Profile = func() time.Time { return now }, p })
 			got := apply(t, target, scimtest.Change(plan.Deactivate, "7")).Heard

@@ -43,6 +43,11 @@ const (
 	filterIgnored fact = "filters ignored: "
 	anchorsHelp   fact = "lookups by externalId find more"
 	noBulk        fact = "there are no bulk requests"
+	patchMissing  fact = "there is no PATCH"
+	deleteMissing fact = "there is no DELETE"
+	ignoredForm   fact = "answered with success, and not done: "
+	etagWanted    fact = "wants versions"
+	etagUseless   fact = "takes no version for its own"
 )
 
 // forgetAfter is how long a fact counts.

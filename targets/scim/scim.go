@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,7 +74,8 @@ type Target struct {
 	now       func() time.Time
 	gate      Gate
 	limits    []limit
-	told      []quotaNames // headers that tell what is left
+	codes     *regexp.Regexp // of vendors in answers; nil: none
+	told      []quotaNames   // headers that tell what is left
 	reads     atomic.Int64
 	reading   atomic.Pointer[[]plan.Draw] // what the last of them drew
 	transport http.RoundTripper
@@ -83,6 +85,7 @@ type Target struct {
 
 	mu        sync.Mutex
 	refusedBy []string        // match attributes by which a lookup was refused
+	proven    map[string]bool // forms of changes that were seen to work
 	takenFor  map[string]bool // by externalId: a create was refused because the account exists
 	pageSize  int             // how many accounts are asked for at a time
 	first     *page           // the page Count read, for the List that follows
@@ -128,7 +131,12 @@ func New(o Options) (*Target, error) {
 	t := &Target{
 		name: o.Name, base: strings.TrimRight(base.String(), "/"), basePath: strings.TrimRight(base.Path, "/"), origin: origin(base), auth: o.Auth, profile: o.Profile,
 		match: o.Match, timeout: o.Timeout, now: o.Now, gate: o.Gate,
-		transport: transport, limits: limitsOf(o.Profile), told: quotaNamesOf(o.Profile.Rate.Headers), shape: shape, memory: o.Memory, takenFor: map[string]bool{}, pageSize: maxPage,
+		transport: transport, limits: limitsOf(o.Profile), told: quotaNamesOf(o.Profile.Rate.Headers), shape: shape, memory: o.Memory, takenFor: map[string]bool{}, proven: map[string]bool{}, pageSize: maxPage,
+	}
+	if text := t.profile.Errors.CodeRegex; text != "" {
+		if t.codes, err = regexp.Compile(text); err != nil {
+			return nil, fmt.Errorf("target %s: errors.code_regex: %w", o.Name, err)
+		}
 	}
 	if t.timeout <= 0 {
 		t.timeout = o.Profile.Timeout

@@ -18,6 +18,7 @@ type call struct {
 	path   string // below the base URL, escaped: /Users/123
 	query  string // escaped; it may hold personal data and is never part of an error
 	body   []byte
+	match  string // the version that it is for; empty: not said
 	id     string // correlation id
 	limit  int64  // of the answer's body, in bytes
 }
@@ -127,6 +128,9 @@ func (t *Target) request(ctx context.Context, c call, address string) (*http.Req
 	req.Header.Set("User-Agent", t.userAgent)
 	if c.id != "" {
 		req.Header.Set("X-Request-Id", c.id)
+	}
+	if c.match != "" {
+		req.Header.Set("If-Match", c.match)
 	}
 	if c.body != nil {
 		req.Header.Set("Content-Type", t.mediaType())

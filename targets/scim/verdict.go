@@ -4,13 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"scimsync/sync/plan"
 	"scimsync/sync/resource"
+	"scimsync/targets/scim/profile"
 )
 
 // What an answer means (RFC 7644 section 3.12). A create is the only request that
@@ -21,16 +26,22 @@ import (
 //	200, 201, 204                   Done (id)     Done          Done
 //	202                             InDoubt       InDoubt       Done
 //	2xx with a web page             InDoubt       Stop          Stop
+//	2xx, and nothing was done (**)  -             Ignored       -
 //	401, worth another try          Again         Again         Again
 //	3xx, 401, 404 on the collection Stop          Stop          Stop
 //	404, 410 on the account         -             Vanished      Done
-//	409, 400 uniqueness             Taken         Park          Park
+//	409, 400 uniqueness, or what    Taken         Park          Park
+//	  create.conflict_… says
 //	400 noTarget, one removal       -             Done          -
 //	400 noTarget, in doubt          -             Apart         -
-//	402, 507                        StopCreates   Park*         Park
-//	405, 501                        Stop          Stop          Park
-//	406, 415                        Again once with application/json, then Stop
-//	412                             Again         Again         Again
+//	402, 507, or what               StopCreates   Park*         Park
+//	  create.precondition_… says
+//	405, 501                        Stop          Stop, or Anew Park
+//	                                              by PUT
+//	what retry.permanent says       ParkForGood, or Stop for all of this form
+//	what errors.codes say           as they say
+//	406, 415                        Anew with application/json, then Stop
+//	412, also for a fresh version   Again         Again         Again
 //	425, 429                        Again         Again         Again
 //	503 with Retry-After            Again         Again         Again
 //	408, 500, 502, 503, 504         InDoubt       Again         Again
@@ -42,6 +53,7 @@ import (
 //	any other 4xx                   Park          Park          Park
 //
 // * for a reactivate StopCreates, since it takes a seat as a create does.
+// ** as far as verify.after_write has it looked at: see verify.go.
 
 // unanswered is the verdict on a request without an answer.
 func (t *Target) unanswered(err error) plan.Result {
@@ -80,16 +92,17 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 		return plan.Result{Verdict: plan.InDoubt, Err: fmt.Errorf("%s %s: %d: %s", c.method, c.path, a.status, why)}
 	}
 	switch {
-	case change.Action == plan.Delete:
+	case c.method == http.MethodDelete:
 		return plan.Result{Ack: ack}
 	case a.status == http.StatusAccepted:
 		return doubt("the target promises to do it later")
 	case !creates && (a.status == http.StatusOK || a.status == http.StatusCreated || a.status == http.StatusNoContent):
+		ack.RemoteID = t.rekeyed(change)
 		return plan.Result{Ack: ack}
 	case !creates || (a.status != http.StatusOK && a.status != http.StatusCreated):
 		return doubt("an answer that SCIM does not know here")
 	}
-	if ack.RemoteID, _ = body.ID.(string); ack.RemoteID == "" {
+	if ack.RemoteID = idText(body.ID); ack.RemoteID == "" {
 		ack.RemoteID = t.locationID(a)
 	}
 	if _, err := t.userPath(ack.RemoteID); err != nil {
@@ -98,7 +111,47 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 		}
 		return doubt("the answer does not tell the account's id")
 	}
+	if err := t.tookOver(change, a); err != nil {
+		return plan.Result{Verdict: plan.Taken, Err: fmt.Errorf("%s %s: %d: %w", c.method, c.path, a.status, err)}
+	}
 	return plan.Result{Ack: ack}
+}
+
+// idText reads an id, which some servers send as a number.
+func idText(v any) string {
+	if n, ok := v.(float64); ok && n == math.Trunc(n) {
+		return strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	s, _ := v.(string)
+	return s
+}
+
+// rekeyed is the account's id after a change: at some services it is one of its own
+// attributes, and changes with that.
+func (t *Target) rekeyed(change *plan.Change) string {
+	if by := t.profile.Attrs.ImmutableIDIs; by != "" {
+		if id, _ := change.After[by].(string); id != "" {
+			return id
+		}
+	}
+	return change.RemoteID
+}
+
+// tookOver tells of a create that was answered as such, but took over an account that was
+// there before and is somebody else's.
+func (t *Target) tookOver(change *plan.Change, a *answer) error {
+	if !t.profile.Create.MayAdoptSilently {
+		return nil
+	}
+	found, err := t.parseUser(a.body)
+	if err != nil {
+		return nil
+	}
+	anchor := change.Want.Text("externalId")
+	if found.ExternalID != "" && anchor != "" && found.ExternalID != anchor {
+		return fmt.Errorf("the service answered with account %s, which was there before and belongs to externalId %q", found.ID, found.ExternalID)
+	}
+	return nil
 }
 
 // locationID is the id of a Location inside the target, ending in /Users/ID.
@@ -132,53 +185,119 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // refused is the verdict on an answer that is not a success.
 func (t *Target) refused(change *plan.Change, c call, a *answer) plan.Result {
 	e := t.problem(c, a)
+	if r, known := t.asProfiled(change, e, a); known {
+		return r
+	}
 	creates := change.Action == plan.Create
 	_, paused := RetryAfter(a.header, t.now())
-	result := func(v plan.Verdict, advice string) plan.Result {
-		if advice == "" {
-			return plan.Result{Verdict: v, Err: e}
-		}
-		return plan.Result{Verdict: v, Err: fmt.Errorf("%w: %s", e, advice)}
-	}
 	switch e.Status {
 	case http.StatusTooManyRequests, http.StatusTooEarly, http.StatusPreconditionFailed:
-		return result(plan.Again, "")
+		return verdict(plan.Again, e, "")
 	case http.StatusBadRequest:
 		return badRequest(change, e)
 	case http.StatusUnauthorized:
-		return result(plan.Stop, "the target wants credentials, and none are given; see auth in its config")
+		return verdict(plan.Stop, e, "the target wants credentials, and none are given; see auth in its config")
 	case http.StatusPaymentRequired, http.StatusInsufficientStorage:
 		if creates || change.Action == plan.Reactivate {
-			return result(plan.StopCreates, "the target has no room for further accounts; check licences and seats")
+			return verdict(plan.StopCreates, e, "the target has no room for further accounts; check licences and seats")
 		}
-		return result(plan.Park, "")
+		return verdict(plan.Park, e, "")
 	case http.StatusForbidden:
-		return result(plan.Park, "the target does not allow this; check the rights of our account there")
+		return verdict(plan.Park, e, "the target does not allow this; check the rights of our account there")
 	case http.StatusNotFound, http.StatusGone:
-		return missing(change, e)
+		return t.missing(change, e)
 	case http.StatusConflict:
 		return conflict(change, e)
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return unsupported(change, e)
+		return t.unsupported(change, c, e)
 	case http.StatusNotAcceptable, http.StatusUnsupportedMediaType:
 		if t.fallBack() {
-			return result(plan.Again, "trying application/json from now on")
+			return verdict(plan.Anew, e, "trying application/json from now on")
 		}
-		return result(plan.Stop, "the target takes neither application/scim+json nor application/json")
+		return verdict(plan.Stop, e, "the target takes neither application/scim+json nor application/json")
 	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
-		return result(plan.Park, "too large for the target; map less")
+		return verdict(plan.Park, e, "too large for the target; map less")
 	case http.StatusPreconditionRequired:
-		return result(plan.Park, "the target wants If-Match, which is not sent")
+		return verdict(plan.Park, e, "the target wants to know the version of an account, and tells none")
 	}
 	switch {
 	case e.Status/100 == 3:
-		return result(plan.Stop, "check the target's url")
-	case e.Status != http.StatusRequestTimeout && e.Status < 500:
-		return result(plan.Park, "")
+		return verdict(plan.Stop, e, "check the target's url")
+	case e.Status != http.StatusRequestTimeout && e.Status < 500 && !slices.Contains(t.profile.Retry.Statuses, e.Status):
+		return verdict(plan.Park, e, "")
 	case creates && (e.Status != http.StatusServiceUnavailable || !paused):
-		return result(plan.InDoubt, "")
+		return verdict(plan.InDoubt, e, "")
 	}
-	return result(plan.Again, "")
+	return verdict(plan.Again, e, "")
+}
+
+// verdict is a result that is not Done, with advice for the operator.
+func verdict(v plan.Verdict, e *Error, advice string) plan.Result {
+	if advice == "" {
+		return plan.Result{Verdict: v, Err: e}
+	}
+	return plan.Result{Verdict: v, Err: fmt.Errorf("%w: %s", e, advice)}
+}
+
+// asProfiled gives the verdict on an answer that means something of its own at this
+// service.
+func (t *Target) asProfiled(change *plan.Change, e *Error, a *answer) (r plan.Result, known bool) {
+	p := t.profile
+	switch p.Errors.Codes[t.code(a)] {
+	case profile.CodeAgain:
+		r = verdict(plan.Again, e, "")
+		r.NotBefore = t.now().Add(againAfter)
+		if asked, ok := RetryAfter(a.header, t.now()); ok {
+			r.NotBefore = asked
+		}
+		return r, true
+	case profile.CodePark:
+		return verdict(plan.Park, e, ""), true
+	case profile.CodeStop:
+		return verdict(plan.Stop, e, ""), true
+	}
+	creates := change.Action == plan.Create
+	switch {
+	case creates && slices.Contains(p.Create.PreconditionStatus, e.Status):
+		return verdict(plan.StopCreates, e, p.Service+" is not ready for one more account: a licence, a seat or, at a telephone service, a free extension is missing; "+
+			"the next run tries again"), true
+	case e.Status/100 == 4 && slices.ContainsFunc(p.Create.ConflictRegex, func(re string) bool { return matches(re, e.Detail) }),
+		slices.Contains(p.Create.ConflictStatus, e.Status):
+		return conflict(change, e), true
+	}
+	permanent := p.Retry.Permanent[e.Status]
+	if creates { // there is no account yet that it could be about
+		permanent = ""
+	}
+	switch permanent {
+	case profile.PermanentObject:
+		return verdict(plan.ParkForGood, e, "the service never lets anybody change this account; it is not tried again until the person changes or is asked for by name"), true
+	case profile.PermanentForm:
+		return verdict(plan.Stop, e, "the service does not serve this kind of request"), true
+	}
+	return r, false
+}
+
+// againAfter is how long a request rests that came while another one for the same
+// account was under way.
+const againAfter = time.Second
+
+// code is the vendor's code in an answer; empty: there is none.
+func (t *Target) code(a *answer) string {
+	if t.codes == nil {
+		return ""
+	}
+	if found := t.codes.FindSubmatch(a.body); len(found) > 1 {
+		return string(found[1])
+	}
+	return ""
+}
+
+// matches tells whether a text fits a regular expression; one that is none fits nothing,
+// and profiles hold none.
+func matches(expression, text string) bool {
+	re, err := regexp.Compile(expression)
+	return err == nil && re.MatchString(text)
 }
 
 // badRequest tells the kinds of 400 apart (RFC 7644 table 9).
@@ -217,22 +336,34 @@ func conflict(change *plan.Change, e *Error) plan.Result {
 	return plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%w: the change does not fit what the target holds", e)}
 }
 
-func missing(change *plan.Change, e *Error) plan.Result {
-	switch change.Action {
-	case plan.Create:
-		return plan.Result{Verdict: plan.Stop, Err: fmt.Errorf("%w: there is no SCIM service at this address; check the target's url", e)}
-	case plan.Delete:
-		return plan.Result{Ack: plan.Ack{RemoteID: change.RemoteID}}
+func (t *Target) missing(change *plan.Change, e *Error) plan.Result {
+	switch {
+	case change.Action == plan.Create:
+		return verdict(plan.Stop, e, "there is no SCIM service at this address; check the target's url")
+	case change.Action == plan.Delete, change.Action == plan.Deactivate && change.Fate == plan.FateGone && change.Doubt.Sent:
+		return plan.Result{Ack: plan.Ack{RemoteID: change.RemoteID}} // that is what was wanted
 	}
 	return plan.Result{Verdict: plan.Vanished, Err: e}
 }
 
-func unsupported(change *plan.Change, e *Error) plan.Result {
-	switch change.Action {
-	case plan.Create:
-		return plan.Result{Verdict: plan.Stop, Err: fmt.Errorf("%w: the target does not support creating users; check its url", e)}
-	case plan.Delete:
-		return plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%w: the target does not support deleting users", e)}
+// unsupported is the verdict on a method that the service does not serve, at all or for
+// this account.
+func (t *Target) unsupported(change *plan.Change, c call, e *Error) plan.Result {
+	switch {
+	case change.Action == plan.Create:
+		return verdict(plan.Stop, e, "the target does not support creating users; check its url")
+	case change.Action == plan.Delete && e.Status == http.StatusNotImplemented:
+		t.learn(deleteMissing, "deletes nobody, so accounts stay deactivated")
+		return verdict(plan.ParkForGood, e, "the target deletes nobody; the account stays deactivated")
+	case change.Action == plan.Delete:
+		return verdict(plan.Park, e, "the target does not delete this user")
+	case c.method == http.MethodDelete:
+		return verdict(plan.Stop, e, "the target deletes nobody; see deactivate.method in its profile")
+	case c.method == http.MethodPatch && t.profile.Update.Method == profile.UpdatePatchThenPut &&
+		t.learn(patchMissing, "has no PATCH, so accounts are read and changed by PUT"):
+		return verdict(plan.Anew, e, "trying PUT from now on")
+	case c.method == http.MethodPut:
+		return verdict(plan.Stop, e, "the target does not support PUT; see update.method in its profile")
 	}
-	return plan.Result{Verdict: plan.Stop, Err: fmt.Errorf("%w: the target does not support PATCH", e)}
+	return verdict(plan.Stop, e, "the target does not support PATCH; if it takes PUT, set options update.method patch_then_put")
 }

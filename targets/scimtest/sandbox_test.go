@@ -8,6 +8,7 @@ import (
 	"scimsync/targets/sandbox"
 	"scimsync/targets/scim"
 	"scimsync/targets/scim/auth"
+	"scimsync/targets/scim/profile"
 	"scimsync/targets/scimtest"
 )
 
@@ -22,6 +23,13 @@ func newSandbox(t *testing.T) *sandbox.Server {
 
 func bearer() scim.Authorizer {
 	return auth.NewBearer(auth.BearerOptions{Token: func() (string, error) { return "a-token", nil }})
+}
+
+// quiet is a profile with which nothing is asked but what a test asks for.
+func quiet() *profile.Profile {
+	p := profile.RFC()
+	p.Discovery.Mode = profile.DiscoveryOff
+	return p
 }
 
 func TestSandboxBySocket(t *testing.T) {
@@ -58,7 +66,7 @@ func TestLostCreateIsFound(t *testing.T) {
 		faulty.Script(scimtest.Reply{Cut: cut})
 		listener := httptest.NewServer(faulty)
 		t.Cleanup(listener.Close)
-		target, err := scim.New(scim.Options{Name: "sandbox", URL: listener.URL + sandbox.DefaultBasePath, Auth: bearer()})
+		target, err := scim.New(scim.Options{Name: "sandbox", URL: listener.URL + sandbox.DefaultBasePath, Auth: bearer(), Profile: quiet()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ func TestScimmy(t *testing.T) {
 // noticed looks at the server through its own windows: what it holds, what came.
 func noticed(t *testing.T, server *scimtest.Server) {
 	server.Reset()
-	target, err := scim.New(scim.Options{Name: "scimmy", URL: server.URL, Auth: bearer()})
+	target, err := scim.New(scim.Options{Name: "scimmy", URL: server.URL, Auth: bearer(), Profile: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -167,7 +167,7 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 			return nil
 		}
 		problem := plan.Problem{Key: l.Key.ID, Why: l.Parked.Error}
-		if l.Parked.At.After(time.Now()) {
+		if l.Parked.At.After(time.Now()) && l.Parked.Kind != ledger.ParkedForGood {
 			problem.Retry = l.Parked.At.UTC().Format(time.RFC3339)
 		}
 		if l.Parked.Conflicts() {

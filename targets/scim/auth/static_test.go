@@ -15,6 +15,7 @@ import (
 	"scimsync/sync/plan"
 	"scimsync/targets/scim"
 	"scimsync/targets/scim/auth"
+	"scimsync/targets/scim/profile"
 	"scimsync/targets/scimtest"
 )
 
@@ -43,7 +44,9 @@ func reach(t *testing.T, server *scimtest.Faulty, credentials scim.Authorizer) *
 	t.Helper()
 	listener := httptest.NewServer(server)
 	t.Cleanup(listener.Close)
-	target, err := scim.New(scim.Options{Name: "cloud", URL: listener.URL, Auth: credentials, Timeout: 10 * time.Second})
+	p := profile.RFC()
+	p.Discovery.Mode = profile.DiscoveryOff // requests are counted here
+	target, err := scim.New(scim.Options{Name: "cloud", URL: listener.URL, Auth: credentials, Profile: p, Timeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
