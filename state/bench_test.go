@@ -92,7 +92,7 @@ func BenchmarkOpen(b *testing.B) {
 	s, _ := filled(b)
 	must(b, s.Close())
 	for b.Loop() {
-		s, err := Open(filepath.Dir(s.Path()), Options{})
+		s, err := Open(filepath.Dir(s.path), Options{})
 		must(b, err)
 		must(b, s.Close())
 	}

@@ -3,10 +3,6 @@ package state
 import (
 	"fmt"
 	"os"
-
-	bolt "go.etcd.io/bbolt"
-
-	"scimsync/sync/ledger"
 )
 
 // Check looks through the whole file: its pages, and that each of them is either used
@@ -40,44 +36,4 @@ func verifyPath(path string) error {
 	}
 	defer f.Close() // it was only read
 	return verify(f)
-}
-
-// Stats is the size of what is kept.
-type Stats struct {
-	Size    int64                                   // of the file, in bytes
-	Rows    map[string]int                          // by source: people who are there
-	Entries map[ledger.Flow]map[ledger.Standing]int // accounts by flow and standing
-}
-
-// Stats tells how much is kept. It counts nothing and is cheap.
-func (s *State) Stats() (Stats, error) {
-	st := Stats{Rows: map[string]int{}, Entries: map[ledger.Flow]map[ledger.Standing]int{}}
-	err := s.view("read size", func(tx *bolt.Tx) error {
-		st.Size = tx.Size()
-		return nil
-	})
-	if err != nil {
-		return st, err
-	}
-	sources, err := s.Sources()
-	if err != nil {
-		return st, err
-	}
-	for _, name := range sources {
-		info, err := s.Source(name)
-		if err != nil {
-			return st, err
-		}
-		st.Rows[name] = info.Live
-	}
-	flows, err := s.Flows()
-	if err != nil {
-		return st, err
-	}
-	for _, flow := range flows {
-		if st.Entries[flow], err = s.Standings(flow); err != nil {
-			return st, err
-		}
-	}
-	return st, nil
 }

@@ -206,7 +206,7 @@ func fillDisk(dir string) error {
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		return err
 	}
-	info, err := os.Stat(s.Path())
+	info, err := os.Stat(s.path)
 	if err != nil {
 		return err
 	}

@@ -180,12 +180,6 @@ func (s *State) Flows() ([]ledger.Flow, error) {
 // Sources gives the names of all sources for which anything is kept.
 func (s *State) Sources() ([]string, error) { return s.list(sourceNames) }
 
-// Jobs gives the names of all jobs for which anything is kept.
-func (s *State) Jobs() ([]string, error) { return s.list(jobNames) }
-
-// Targets gives the names of all targets for which anything is kept.
-func (s *State) Targets() ([]string, error) { return s.list(targetNames) }
-
 func (s *State) list(t table) (names []string, err error) {
 	err = s.view("list names", func(tx *bolt.Tx) error {
 		names = t.list(tx)

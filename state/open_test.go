@@ -27,7 +27,7 @@ func mode(t testing.TB, path string) fs.FileMode {
 func TestOnlyTheOwnerCanRead(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	s := openAt(t, dir)
-	for path, want := range map[string]fs.FileMode{dir: 0o700, filepath.Dir(dir): 0o700, s.Path(): 0o600, filepath.Join(dir, lockFile): 0o600} {
+	for path, want := range map[string]fs.FileMode{dir: 0o700, filepath.Dir(dir): 0o700, s.path: 0o600, filepath.Join(dir, lockFile): 0o600} {
 		if got := mode(t, path); got != want {
 			t.Errorf("%s has mode %04o, want %04o", path, got, want)
 		}
@@ -41,10 +41,10 @@ func TestOnlyTheOwnerCanRead(t *testing.T) {
 
 	// Opened to others since: shut again.
 	must(t, os.Chmod(dir, 0o755))
-	must(t, os.Chmod(s.Path(), 0o644))
+	must(t, os.Chmod(s.path, 0o644))
 	s = openAt(t, dir)
-	if mode(t, dir) != 0o700 || mode(t, s.Path()) != 0o600 {
-		t.Errorf("modes are %04o and %04o", mode(t, dir), mode(t, s.Path()))
+	if mode(t, dir) != 0o700 || mode(t, s.path) != 0o600 {
+		t.Errorf("modes are %04o and %04o", mode(t, dir), mode(t, s.path))
 	}
 	must(t, s.Close())
 }
@@ -93,7 +93,7 @@ func stateFile(t testing.TB) []byte {
 	must(t, s.PutHold(staff, &ledger.Hold{ID: "h", Lines: []ledger.HeldLine{{Key: user("hr", "1")}}}))
 	must(t, s.PutTarget("ringcentral", ledger.TargetInfo{}))
 	must(t, s.Close())
-	b, err := os.ReadFile(s.Path())
+	b, err := os.ReadFile(s.path)
 	must(t, err)
 	m, err := readMeta(bytes.NewReader(b))
 	must(t, err)
@@ -206,7 +206,7 @@ func TestDamageUnderAnOpenStateIsFound(t *testing.T) {
 	s := openNew(t)
 	must(t, s.Merge("hr", rows("hr", 500), nil))
 	must(t, s.Check())
-	f, err := os.OpenFile(s.Path(), os.O_RDWR, 0)
+	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
 	must(t, err)
 	m, err := readMeta(f)
 	must(t, err)
@@ -303,7 +303,7 @@ func TestOlderStateIsCopiedAndMigrated(t *testing.T) {
 	s := openAt(t, dir)
 	must(t, s.Merge("hr", rows("hr", 10), nil))
 	must(t, s.Close())
-	backup := s.Path() + ".v1"
+	backup := s.path + ".v1"
 	must(t, os.WriteFile(backup, []byte("of an earlier try"), 0o600))
 
 	boom := errors.New("boom")

@@ -64,9 +64,6 @@ type State struct {
 	step func(name string)
 }
 
-// Path is where the file stands.
-func (s *State) Path() string { return s.path }
-
 // Close ends the use of the state and gives the lock back.
 func (s *State) Close() error {
 	if s.lock != nil {

@@ -141,7 +141,7 @@ func TestSourceInfoAndRowsComeBackAfterReopen(t *testing.T) {
 	dir := t.TempDir()
 	s := openAt(t, dir)
 	info := ledger.SourceInfo{Cursor: record.Cursor("c\x00"), Names: []string{"email", "title"}, Seq: 3, Ordinals: 2, Live: 1,
-		Filled: map[string]int{"email": 1}, Fingerprint: map[string]string{"kind": "csv"}, At: noon}
+		Filled: map[string]int{"email": 1}, Fingerprint: map[string]string{"kind": "csv"}}
 	a, b := row("hr", "b", 0, 1), row("hr", "a", 1, 2)
 	a.Expires, b.Absent, b.Attrs = noon, 2, nil
 	must(t, s.Merge("hr", []ledger.Row{a, b}, &info))

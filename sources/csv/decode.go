@@ -40,16 +40,6 @@ func (e Encoding) String() string {
 	return fmt.Sprintf("encoding(%d)", uint8(e))
 }
 
-// ParseEncoding finds an encoding by its name in the config.
-func ParseEncoding(name string) (Encoding, error) {
-	for e, n := range encodingNames {
-		if n == name {
-			return Encoding(e), nil
-		}
-	}
-	return 0, fmt.Errorf("encoding %q is not known: use one of utf-8, utf-16, windows-1252, iso-8859-15", name)
-}
-
 const (
 	blockSize = 64 << 10 // how much is read at once
 	maxRow    = 1 << 20  // bytes of one row; a quote left open would swallow the file

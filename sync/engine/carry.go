@@ -87,7 +87,7 @@ func (w *work) advance(sent apply.Report) error {
 // send carries changes out and keeps the record of the run.
 func (w *work) send(ctx context.Context, turn *turn, each func(func(*plan.Change) error) error) (apply.Report, error) {
 	run := ledger.Run{ID: w.how.Run, Job: w.flow.Flow.Job, Target: w.flow.Flow.Target, Started: w.at, Planned: map[string]int{},
-		Held: w.plan.Held, Conflict: len(w.conflicts), Parked: len(w.parked)}
+		Held: w.plan.Held}
 	total := -w.plan.Held
 	for action, n := range w.plan.Summary {
 		run.Planned[string(action)] = n
@@ -110,8 +110,6 @@ func (w *work) send(ctx context.Context, turn *turn, each func(func(*plan.Change
 	for action, n := range sum.Done {
 		run.Done[string(action)] = n
 	}
-	run.Parked += len(report.Parked)
-	run.Conflict += len(report.Conflicts)
 	if why := firstError(err, report.Stopped); why != nil {
 		run.Error = why.Error()
 	}

@@ -304,7 +304,7 @@ func (c *collector) store(batch record.Batch) error {
 			return fmt.Errorf("source %s: store the mirror: %w", c.src.Name, err)
 		}
 	}
-	info.Names, info.Cursor, info.Live, info.At = c.src.Names, batch.Cursor, c.read, c.now()
+	info.Names, info.Cursor, info.Live = c.src.Names, batch.Cursor, c.read
 	info.Ordinals += c.added
 	if c.changed.len() > 0 || c.gone > 0 {
 		info.Seq++

@@ -39,7 +39,6 @@ type SourceInfo struct {
 	Live        int               // rows that are not absent
 	Filled      map[string]int    // rows with a value, by name, in the last accepted read
 	Fingerprint map[string]string // what identifies the source: kind, base, key column
-	At          time.Time         // of the last accepted read
 }
 
 // Standing is how an account stands at a target, as far as acknowledged.
@@ -156,17 +155,15 @@ type Approval struct {
 
 // Run is the record of one run of one job at one target.
 type Run struct {
-	ID       string
-	Job      string
-	Target   string
-	Started  time.Time
-	Ended    time.Time
-	Planned  map[string]int // by action
-	Done     map[string]int
-	Calls    int // requests for changes
-	Lookups  int // requests that change nothing
-	Parked   int
-	Held     int
-	Conflict int
-	Error    string
+	ID      string
+	Job     string
+	Target  string
+	Started time.Time
+	Ended   time.Time
+	Planned map[string]int // by action
+	Done    map[string]int
+	Calls   int // requests for changes
+	Lookups int // requests that change nothing
+	Held    int
+	Error   string
 }

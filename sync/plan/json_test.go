@@ -116,8 +116,8 @@ func TestReadSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Saved{
-		{Job: "staff", Target: "ringcentral", Base: "b45e", Source: "hr", At: noon, Digest: a.Digest, HeldDigest: a.HeldDigest, Changes: 8, Held: 2},
-		{Job: "partners", Target: "sandbox", Base: "b45e", Source: "hr", At: noon, Digest: b.Digest, Changes: 3},
+		{Job: "staff", Target: "ringcentral", Digest: a.Digest, Changes: 8},
+		{Job: "partners", Target: "sandbox", Digest: b.Digest, Changes: 3},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -9,21 +9,15 @@ import (
 	"io"
 	"maps"
 	"strings"
-	"time"
 )
 
 // Saved is one section of a saved plan: what it was made for, and the digest that
 // tells whether the same would be done now.
 type Saved struct {
-	Job        string
-	Target     string
-	Base       string
-	Source     string
-	At         time.Time
-	Digest     string
-	HeldDigest string // empty: nothing was held
-	Changes    int
-	Held       int
+	Job     string
+	Target  string
+	Digest  string
+	Changes int
 }
 
 // longest is how long a line of a saved plan may be, in bytes.
@@ -151,7 +145,7 @@ func (s *savedReader) header(text []byte, format int) error {
 		}
 	}
 	s.open = &section{begin: s.at, summary: map[Action]int{},
-		Saved: Saved{Job: h.Job, Target: h.Target, Base: h.Base, Source: h.Source, At: h.At}}
+		Saved: Saved{Job: h.Job, Target: h.Target}}
 	return nil
 }
 
@@ -179,7 +173,7 @@ func (s *savedReader) footer(text []byte) error {
 		return fmt.Errorf("lines %d to %d, %s at %s: these are not the changes that the plan was made of (their digest is %s, the plan's %s): "+
 			"the file was edited or damaged; %s", o.begin, s.at, o.Job, o.Target, o.all.String(), f.Digest, s.anew())
 	}
-	o.Digest, o.HeldDigest, o.Changes, o.Held = f.Digest, f.HeldDigest, o.all.Len(), o.held.Len()
+	o.Digest, o.Changes = f.Digest, o.all.Len()
 	s.done, s.open = append(s.done, o.Saved), nil
 	return nil
 }
