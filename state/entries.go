@@ -147,7 +147,7 @@ func (s *State) Standings(flow ledger.Flow) (map[ledger.Standing]int, error) {
 	return standings, err
 }
 
-// EachEntry implements engine.Entries.
+// EachEntry calls fn with every entry of a flow.
 func (s *State) EachEntry(flow ledger.Flow, fn func(*ledger.Entry) error) error {
 	var job []byte
 	err := s.view("find "+flow.String(), func(tx *bolt.Tx) error {

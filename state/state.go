@@ -1,7 +1,8 @@
 // Package state keeps what scimsync remembers in one file, state.db: the mirror of
 // each source, the entries of each target, and for each flow how far it has come. It
 // alone knows bbolt. All that package ledger describes is stored durably: a method
-// that returns nil has it on the disk, one that returns an error has stored nothing.
+// that returns nil has it on the disk, one that returns an error has stored nothing
+// (only PutLooks may have stored a part).
 //
 // How the file is laid out (buckets, and what a key leads to):
 //
@@ -17,7 +18,8 @@
 //	targets/ID/remotes        remote id -> key of the entry
 //	flows/JOB ID,TARGET ID    progress, hold, approval
 //	    …/standings           standing -> number of entries
-//	    …/intents, looks      source id, kind, anchor -> JSON
+//	    …/intents             source id, kind, anchor -> the intent (ledger.AppendIntent)
+//	    …/looks               source id, kind, anchor -> JSON
 //	    …/lines               number -> JSON of some lines of the hold
 //	    …/digests             digest -> when it was approved
 //	    …/counted             minute -> JSON: what counts against each limit of the guard

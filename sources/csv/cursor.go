@@ -63,8 +63,8 @@ func (s *Source) print(names []string) string {
 }
 
 // unchanged says whether the file holds the bytes that were accepted last, so
-// that no row need be looked at. Size and time only save the hashing; equal
-// bytes alone are the proof. An older file with other bytes is refused.
+// that no row need be looked at. Another size saves the hashing; equal bytes
+// alone are the proof. An older file with other bytes is refused.
 func (s *Source) unchanged(ctx context.Context, f *file, last cursor, names []string) (bool, error) {
 	if last.Version == 0 {
 		return false, nil

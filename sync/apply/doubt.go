@@ -64,7 +64,10 @@ func (a *attempt) doubt() { a.intentStays, a.change.Doubt.Sent = true, true }
 func (a *attempt) unanswered(ctx context.Context, result plan.Result, sent time.Time) bool {
 	a.doubt()
 	creates := a.change.Action == plan.Create
-	if creates && a.lookFor(ctx, sent) || a.failing(result.Err) {
+	if creates && a.lookFor(ctx, sent) {
+		return false
+	}
+	if a.failing(result.Err) {
 		return false
 	}
 	if !creates {
@@ -123,7 +126,8 @@ func (a *attempt) ours(found *plan.Found) {
 	a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version, Shown: found})
 }
 
-// find gives the account that carries the person's anchor, whatever it is found by.
+// find gives the account that carries the person's anchor, whatever it is found by; nil:
+// there is none. One under their login without it counts as somebody else's.
 func (a *attempt) find(ctx context.Context) (*plan.Found, error) {
 	return a.findAs(ctx, a.change.Want.Resource)
 }

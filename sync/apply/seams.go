@@ -1,6 +1,5 @@
-// Package apply carries a plan out: one acknowledged change at a time, in the
-// order of phases, at the pace of the target, and recorded only after the target
-// said yes.
+// Package apply carries a plan out, in the order of phases, at the pace of the target; a
+// change counts only once the target said yes and that is stored.
 package apply
 
 import (
@@ -13,7 +12,7 @@ import (
 
 // Target sends changes. Apply is called from several goroutines at a time, never
 // twice at once for one account, and never retried from inside: a Result tells
-// what may be done next. It takes one change a call until bulk requests exist.
+// what may be done next.
 type Target interface {
 	// Apply sends one change under a correlation id.
 	Apply(ctx context.Context, change *plan.Change, id string) plan.Result

@@ -40,9 +40,9 @@ func create(in *Input, want resource.Wanted) *plan.Change {
 }
 
 // Adopt is the change that takes an existing account over instead of creating another,
-// or the reason why it must not be. An account that carries the person's anchor, or that
-// an intent of ours made, is theirs; any other must be active and without an anchor,
-// because a login that was used before does not make its account the newcomer's.
+// or the reason why it must not be. An account that carries the person's anchor is theirs;
+// any other must be active and without an anchor, because a login that was used before
+// does not make its account the newcomer's.
 func Adopt(create *plan.Change, found *plan.Found, how Adoption, shape resource.Shape) (*plan.Change, error) {
 	want := create.Want
 	anchor := want.Text("externalId")

@@ -61,7 +61,8 @@ const (
 	Send
 	// Find the account first: the wanted person has none that is known.
 	Find
-	// FindLeft is Find for a person who has left while a create was in doubt.
+	// FindLeft is Find for a person who is to have no active account (left, or inactive)
+	// while a create is in doubt.
 	FindLeft
 	// Wait: whether a new person is to be active is not known.
 	Wait

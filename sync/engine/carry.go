@@ -35,7 +35,7 @@ func (w *work) carry(ctx context.Context, turn *turn) (out Outcome) {
 	if out.Hold, out.Err = w.prepare(); out.Err != nil {
 		return out
 	}
-	out.Applied, out.Err = w.send(ctx, turn, w.free)
+	out.Applied, out.Err = w.send(ctx, turn, w.plan.Changes()-w.plan.Held, w.free)
 	if out.Err == nil && w.how.Only == nil && ctx.Err() == nil && out.Applied.Unsent == 0 && out.Applied.Stopped == nil {
 		out.Err = w.advance(out.Applied)
 	}
@@ -84,14 +84,15 @@ func (w *work) advance(sent apply.Report) error {
 	return nil
 }
 
-// send carries changes out and keeps the record of the run.
-func (w *work) send(ctx context.Context, turn *turn, each func(func(*plan.Change) error) error) (apply.Report, error) {
+// send carries so many changes out and keeps the record of the run.
+func (w *work) send(ctx context.Context, turn *turn, total int, each func(func(*plan.Change) error) error) (apply.Report, error) {
 	run := ledger.Run{ID: w.how.Run, Job: w.flow.Flow.Job, Target: w.flow.Flow.Target, Started: w.at, Planned: map[string]int{},
 		Held: w.plan.Held}
-	total := -w.plan.Held
 	for action, n := range w.plan.Summary {
 		run.Planned[string(action)] = n
-		total += n
+	}
+	for action, n := range w.first.Done { // what was sent before this plan was made was planned, too
+		run.Planned[string(action)] += n
 	}
 	carry := apply.Carry{Flow: w.flow.Flow, Run: w.how.Run, Target: w.flow.Target, Ledger: w.store, Lane: w.flow.Lane, Shape: w.shape,
 		SettleWindow: w.engine.settleWindow(), Backoff: w.engine.Backoff, Stop: turn.stop}

@@ -327,7 +327,7 @@ func (c *collector) absent(put func(ledger.Row) error) error {
 			return nil
 		}
 		c.gone++
-		gone := ledger.Row{Key: row.Key, Ordinal: row.Ordinal, Seq: c.info.Seq + 1, Absent: row.Absent + 1, DN: row.DN}
+		gone := ledger.Row{Key: row.Key, Ordinal: row.Ordinal, Seq: c.info.Seq + 1, Absent: 1, DN: row.DN}
 		return put(gone)
 	})
 }

@@ -92,10 +92,13 @@ func anchorHash(c *plan.Change) uint64 {
 	return hashText(plan.MatchExternalID + "\x00" + c.Want.Text("externalId"))
 }
 
+// lookupsAtOnce is how many lookups are not worth the request that counts the accounts.
+const lookupsAtOnce = 4
+
 // finder chooses the cheaper way.
 func (m *matching) finder(ctx context.Context) (finder, error) {
 	people := m.find.len() + m.findLeft.len()
-	if lookups := people * m.flow.Target.Lookups(); lookups > 4 {
+	if lookups := people * m.flow.Target.Lookups(); lookups > lookupsAtOnce {
 		_, requests, err := m.flow.Target.Count(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("count the accounts at %s: %w", m.flow.Flow.Target, err)

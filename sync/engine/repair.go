@@ -6,8 +6,8 @@ import (
 	"scimsync/sync/plan"
 )
 
-// Package drift marks entries whose accounts are not as they were left (Entry.Drift), and
-// asks for their people to be looked at. Nothing else makes a repair: what is wanted is
+// A repair begins with Entry.Drift: what was found at an account instead of what was left
+// there. Nothing else makes a repair: what is wanted is
 // compared with what is there, and the rest follows as for everybody.
 
 // repairs tells whether what follows for a person does so only because of drift.

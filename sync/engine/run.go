@@ -21,7 +21,7 @@ import (
 //	match     who has no account: found, or proved to have none
 //	guard     what is above a limit waits for a human
 //	conclude  the plan, as a human gets to see it
-//	carry     the rest, leavers first, one acknowledged change at a time
+//	carry     the rest, leavers first; nothing counts before it is acknowledged and stored
 //	advance   up to where everything is planned
 //
 // It returns an error when nothing could be planned; otherwise what came of each
@@ -221,9 +221,10 @@ func (w *work) leaversFirst(ctx context.Context, turn *turn) (report apply.Repor
 			return fn(c)
 		})
 	}
-	if err := leavers(func(*plan.Change) error { sent = true; return nil }); err != nil || !sent {
+	n := 0
+	if err := leavers(func(*plan.Change) error { n++; return nil }); err != nil || n == 0 {
 		return report, false, err
 	}
-	report, err = w.send(ctx, turn, leavers)
+	report, err = w.send(ctx, turn, n, leavers)
 	return report, true, err
 }

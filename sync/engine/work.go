@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -44,8 +45,8 @@ type work struct {
 	shown    *ledger.Hold     // what earlier runs held, for humans to look at; nil: nothing
 
 	// From people: who is looked at, and what follows for them.
-	queue     []*ledger.Row // a page of people to look at
-	changed   map[record.Key]bool
+	queue     []*ledger.Row       // a page of people to look at
+	changed   map[record.Key]bool // of those with a look, an intent, or asked for: whose row changed, too
 	renames   []*plan.Change
 	logins    logins
 	find      *changes            // people without a known account, as creates
@@ -172,22 +173,20 @@ func (w *work) remember() error {
 
 // enqueueAgain enqueues the people that ask for it and whose rows did not change.
 func (w *work) enqueueAgain() error {
-	var keys []record.Key
+	again := maps.Clone(w.how.Only)
+	if again == nil {
+		again = map[record.Key]bool{}
+	}
 	for key, look := range w.looks {
-		if !w.changed[key] && (look.Wants(w.at) || w.how.Only[key]) {
-			keys = append(keys, key)
+		if look.Wants(w.at) {
+			again[key] = true
 		}
 	}
 	for key := range w.intents {
-		if look := w.looks[key]; !w.changed[key] && (look == nil || !look.Wants(w.at) && !w.how.Only[key]) {
-			keys = append(keys, key)
-		}
+		again[key] = true
 	}
-	for key := range w.how.Only {
-		if !w.changed[key] && w.looks[key] == nil && w.intents[key] == nil {
-			keys = append(keys, key)
-		}
-	}
+	maps.DeleteFunc(again, func(key record.Key, _ bool) bool { return w.changed[key] })
+	keys := slices.Collect(maps.Keys(again))
 	sort.Slice(keys, func(i, j int) bool { return keys[i].Less(keys[j]) })
 	for _, key := range keys {
 		if w.mappers[key.Source] == nil {

@@ -48,7 +48,7 @@ type Standing uint8
 const (
 	Live      Standing = iota + 1 // active
 	Suspended                     // deactivated, the person is still in the source
-	Left                          // deactivated (or kept) after the person left
+	Left                          // deactivated after the person left; with leavers: keep they stay Live
 	Gone                          // deleted, deactivated where that deletes, or vanished: a tombstone that holds the externalId
 )
 

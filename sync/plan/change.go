@@ -32,7 +32,8 @@ var Actions = []Action{Deactivate, Update, Adopt, Reactivate, Create, Delete}
 func (a Action) known() bool { return slices.Contains(Actions, a) }
 
 // Phase is the place of an action in the order of a run: a lower phase is carried
-// out first. Update and adopt share one.
+// out first. Update and adopt share one. Phase 1 is that of finding accounts (engine,
+// finding), which comes after deactivations only.
 func (a Action) Phase() int {
 	switch a {
 	case Deactivate:
@@ -51,7 +52,7 @@ func (a Action) Phase() int {
 
 // Cause says why a change is there.
 type Cause struct {
-	By   string `json:"by"`   // source | config | time | operator | repair
+	By   string `json:"by"`   // source | config | time | repair
 	What string `json:"what"` // a few words for the reader
 }
 

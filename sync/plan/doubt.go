@@ -25,8 +25,9 @@ type Doubt struct {
 	// Created tells that one of them was a create: an account with the person's anchor is
 	// one that we made.
 	Created bool
-	// Since is, for a create after a create in doubt, from when on that one may take the
-	// settle window to show: it is looked for until then. Zero: it is not looked for.
+	// Since is the moment from which a create in doubt may take the settle window to show:
+	// until that has passed it is looked for. Zero: nothing is waited for; for somebody who
+	// has left (engine, decideLeft) it means that the window is over.
 	Since time.Time
 	// Maybe holds what such requests may have left at the target: path to value (one of
 	// several is a resource.Either), nil for a removal; the path "active" stands for the

@@ -32,10 +32,10 @@ const (
 	LimitCreate     = "create"
 	LimitAdopt      = "adopt"
 	LimitRename     = "rename"
-	// LimitVanished is no limit of the config either: accounts that drift did not find any
+	// LimitVanished is no limit of the config: accounts that drift did not find any
 	// more, and that a repair would make again. Many of them mean another service.
 	LimitVanished = "vanished"
-	// LimitRejected is no limit of the config: a human said no, and that stands.
+	// LimitRejected is no limit of the config either: a human said no, and that stands.
 	LimitRejected = "rejected"
 )
 

@@ -34,8 +34,8 @@ type Plan struct {
 	Conflicts  []Problem
 	Parked     []Problem
 	Protected  int
-	Unclaimed  int // accounts that nobody claims; -1: not known
-	Holds      []ledger.Limit
+	Unclaimed  int            // accounts that nobody claims; -1: not known
+	Holds      []ledger.Limit // the limits that tripped
 	Digest     string
 	HeldDigest string // empty: nothing is held
 	Held       int

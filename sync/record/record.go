@@ -25,9 +25,11 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
 
-// Key names one source entry for the whole of its life: the source it comes
+// Key names one record of a source for the whole of its life: the source it comes
 // from and its anchor there (objectGUID, entryUUID, a CSV key column) in one
-// canonical text form. It is never a DN, a login or a mail address.
+// canonical text form. It is never a DN, a login or a mail address. Towards a target,
+// "the person's anchor" is the externalId, which is mapped from it unless the config says
+// otherwise.
 type Key struct {
 	Kind   Kind
 	Source string // the source's name in the config
@@ -61,10 +63,10 @@ const (
 // Attr is one attribute of a record.
 type Attr struct {
 	Name   string   // the variable's name in expressions, as Var gives it
-	Values []string // empty: the entry has no value
+	Values []string // empty: there is no value
 }
 
-// Record is one entry as a source read it. A source reuses the Record and its
+// Record is what a source said of one person, as it was read. A source reuses the Record and its
 // slices after emit returns: keep copies of those. The strings stay as they are.
 type Record struct {
 	Kind    Kind

@@ -9,8 +9,8 @@ import (
 )
 
 // Memory is what was learned of one service: what it refused, what it turned out not to
-// do, and how it describes itself. All Targets of the service share one. It only makes
-// us ask for less, and each fact is forgotten after a day, so that it is tried again.
+// do, and how it describes itself. All Targets of the service share one. It makes us
+// ask for less (only anchorsHelp adds a lookup), and each fact is forgotten after a day, so that it is tried again.
 // It is safe for concurrent use.
 type Memory struct {
 	save func([]byte) error

@@ -62,7 +62,7 @@ var modules = map[string][]string{
 	"github.com/go-ldap/ldap/v3":   {"sources/ldap", "sources/ldap/slapdtest"},
 	"github.com/goccy/go-yaml":     {"cmd/internal/config", "internal/strictyaml"},
 	"github.com/expr-lang/expr":    {"sync/mapping"},
-	"github.com/robfig/cron/v3":    {"cmd/internal/config", "cmd/internal/schedule"},
+	"github.com/robfig/cron/v3":    {"cmd/internal/config"},
 	"github.com/jedib0t/go-pretty": {"cmd/internal/app"},
 }
 
