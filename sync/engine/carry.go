@@ -86,7 +86,7 @@ func (w *work) advance(sent apply.Report) error {
 
 // send carries so many changes out and keeps the record of the run.
 func (w *work) send(ctx context.Context, turn *turn, total int, each func(func(*plan.Change) error) error) (apply.Report, error) {
-	run := ledger.Run{ID: w.how.Run, Job: w.flow.Flow.Job, Target: w.flow.Flow.Target, Started: w.at, Planned: map[string]int{},
+	run := ledger.Run{ID: w.how.Run, Job: w.flow.Job, Target: w.flow.Target, Started: w.at, Planned: map[string]int{},
 		Held: w.plan.Held}
 	for action, n := range w.plan.Summary {
 		run.Planned[string(action)] = n
@@ -94,7 +94,7 @@ func (w *work) send(ctx context.Context, turn *turn, total int, each func(func(*
 	for action, n := range w.first.Done { // what was sent before this plan was made was planned, too
 		run.Planned[string(action)] += n
 	}
-	carry := apply.Carry{Flow: w.flow.Flow, Run: w.how.Run, Target: w.flow.Target, Ledger: w.store, Lane: w.flow.Lane, Shape: w.shape,
+	carry := apply.Carry{Flow: w.flow.Flow, Run: w.how.Run, Target: w.flow.Client, Ledger: w.store, Lane: w.flow.Lane, Shape: w.shape,
 		SettleWindow: w.engine.settleWindow(), Backoff: w.engine.Backoff, Stop: turn.stop}
 	if w.how.Ended != nil {
 		carry.Ended = func(n int) { w.how.Ended(w.flow.Flow, n, total) }

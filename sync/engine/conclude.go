@@ -16,7 +16,7 @@ import (
 
 // conclude puts the plan together for the reader. Each works until the work is closed.
 func (w *work) conclude() error {
-	p := &plan.Plan{Job: w.flow.Flow.Job, Target: w.flow.Flow.Target, Base: w.baseDigest(), Source: sourceNames(w.job), At: w.at,
+	p := &plan.Plan{Job: w.flow.Job, Target: w.flow.Target, Base: w.baseDigest(), Source: sourceNames(w.job), At: w.at,
 		Each: w.each, Summary: map[plan.Action]int{}, Conflicts: w.conflicts, Parked: w.parked,
 		Protected: w.protected, Unclaimed: w.unclaimed, Notes: w.notes, Lookups: w.lookups()}
 	var all, held plan.Set
@@ -53,7 +53,7 @@ func (w *work) conclude() error {
 }
 
 // lookups is how many requests that change nothing the run has sent so far.
-func (w *work) lookups() int { return w.flow.Target.Reads() - w.reads }
+func (w *work) lookups() int { return w.flow.Client.Reads() - w.reads }
 
 // forecast foretells how many requests the plan takes and how long: the lookups that it
 // took are made again by the run that carries it out, and then come the changes, packed
@@ -67,9 +67,9 @@ type forecast struct {
 }
 
 func (w *work) forecast() *forecast {
-	f := &forecast{Forecast: w.flow.Lane.Forecast(), Packing: apply.NewPacking(w.flow.Target), target: w.flow.Target}
+	f := &forecast{Forecast: w.flow.Lane.Forecast(), Packing: apply.NewPacking(w.flow.Client), target: w.flow.Client}
 	if n := w.lookups(); n > 0 {
-		f.Forecast.Add(w.flow.Target.Reading(), n)
+		f.Forecast.Add(w.flow.Client.Reading(), n)
 		f.Then()
 	}
 	return f

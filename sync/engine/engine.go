@@ -61,11 +61,12 @@ type Source struct {
 	AcceptShrink bool
 }
 
-// Flow is one job at one target.
+// Flow is one job at one target, ready to run: Job and Target are its names, Client speaks
+// to the target.
 type Flow struct {
 	ledger.Flow
 	Programs map[string]*mapping.Program // by source
-	Target   Target
+	Client   Target
 	Shape    resource.Shape // what the target can hold, with what the job owns of it
 	Lane     *apply.Lane
 	Match    []string

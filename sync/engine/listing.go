@@ -37,9 +37,9 @@ func (m *matching) list(ctx context.Context) (*listing, error) {
 			return nil, err
 		}
 	}
-	complete, err := m.flow.Target.List(ctx, l.take)
+	complete, err := m.flow.Client.List(ctx, l.take)
 	if err != nil {
-		return nil, fmt.Errorf("list the accounts at %s: %w", m.flow.Flow.Target, err)
+		return nil, fmt.Errorf("list the accounts at %s: %w", m.flow.Target, err)
 	}
 	l.complete = complete
 	return l, nil
@@ -64,7 +64,7 @@ func (l *listing) learn(person int, c *plan.Change) {
 // take keeps an account if it fits somebody.
 func (l *listing) take(f plan.Found) error {
 	l.total++
-	_, owned, err := l.store.ByRemote(l.flow.Flow.Target, f.ID)
+	_, owned, err := l.store.ByRemote(l.flow.Target, f.ID)
 	if err != nil {
 		return err
 	}

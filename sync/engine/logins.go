@@ -96,7 +96,7 @@ func (w *work) blocked(r diff.Rename, freed map[string]bool, twice bool) (error,
 	if twice {
 		return fmt.Errorf("the login %q is wanted by several people", r.New), nil
 	}
-	holder, known, err := w.store.ByLogin(w.flow.Flow.Target, r.New)
+	holder, known, err := w.store.ByLogin(w.flow.Target, r.New)
 	if err != nil || !known || holder == r.Key || freed[r.New] {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (w *work) blocked(r diff.Rename, freed map[string]bool, twice bool) (error,
 
 // temporary puts the change into the plan that gives an account a login for a moment.
 func (w *work) temporary(c *plan.Change) error {
-	entries, err := w.store.Entries(w.flow.Flow.Target, []record.Key{c.Key})
+	entries, err := w.store.Entries(w.flow.Target, []record.Key{c.Key})
 	if err != nil {
 		return err
 	}
@@ -130,12 +130,12 @@ func (w *work) loginFree(c *plan.Change, vacant bool) (error, error) {
 	if _, freed := w.logins.freed[login]; freed {
 		return nil, nil
 	}
-	holder, known, err := w.store.ByLogin(w.flow.Flow.Target, login)
+	holder, known, err := w.store.ByLogin(w.flow.Target, login)
 	if err != nil || !known || holder == c.Key {
 		return nil, err
 	}
 	if vacant {
-		entries, err := w.store.Entries(w.flow.Flow.Target, []record.Key{holder})
+		entries, err := w.store.Entries(w.flow.Target, []record.Key{holder})
 		if err != nil || entries[0] != nil && entries[0].Standing == ledger.Left {
 			return nil, err
 		}

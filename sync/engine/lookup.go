@@ -42,8 +42,8 @@ func (l *lookup) close() {
 	}
 }
 
-// person is somebody to be looked up, and what came of it.
-type person struct {
+// searched is somebody to be looked up, and what came of it.
+type searched struct {
 	at     int // among the people of each
 	change *plan.Change
 	found  []plan.Found
@@ -52,9 +52,9 @@ type person struct {
 
 // each looks up a page of people side by side, and decides in their order.
 func (l *lookup) each(ctx context.Context, people *changes, fn func(*plan.Change, []plan.Found) error) error {
-	var page []person
+	var page []searched
 	err := people.each(func(i int, c *plan.Change) error {
-		page = append(page, person{at: i, change: c})
+		page = append(page, searched{at: i, change: c})
 		if len(page) < 100 {
 			return nil
 		}
@@ -70,13 +70,13 @@ func (l *lookup) each(ctx context.Context, people *changes, fn func(*plan.Change
 	}
 	if l.halted > 0 {
 		l.notes = append(l.notes, fmt.Sprintf("no account is created at %s for %d people: it can neither be asked for one account "+
-			"nor shows all of them for certain, so whether they have one is not known", l.flow.Flow.Target, l.halted))
+			"nor shows all of them for certain, so whether they have one is not known", l.flow.Target, l.halted))
 		l.halted = 0
 	}
 	return l.none
 }
 
-func (l *lookup) page(ctx context.Context, people *changes, page []person, fn func(*plan.Change, []plan.Found) error) error {
+func (l *lookup) page(ctx context.Context, people *changes, page []searched, fn func(*plan.Change, []plan.Found) error) error {
 	var wait sync.WaitGroup
 	places := make(chan struct{}, l.flow.Lane.Concurrency())
 	for i := range page {
@@ -87,7 +87,7 @@ func (l *lookup) page(ctx context.Context, people *changes, page []person, fn fu
 		places <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-places }()
-			p.found, p.err = l.flow.Target.Find(ctx, p.change.Want.Resource)
+			p.found, p.err = l.flow.Client.Find(ctx, p.change.Want.Resource)
 		})
 	}
 	wait.Wait()
@@ -107,7 +107,7 @@ func (l *lookup) page(ctx context.Context, people *changes, page []person, fn fu
 
 // inListing looks for somebody in the listing of all accounts, for the service has no
 // better way. It proves that they have none only if it is complete.
-func (l *lookup) inListing(ctx context.Context, people *changes, p *person) error {
+func (l *lookup) inListing(ctx context.Context, people *changes, p *searched) error {
 	if l.listing == nil && !l.unlisted {
 		all, err := l.list(ctx)
 		if err != nil {
@@ -126,12 +126,12 @@ func (l *lookup) inListing(ctx context.Context, people *changes, p *person) erro
 
 // one decides for a person who was looked up. One who could not be looked up waits;
 // several in a row mean that nobody can be.
-func (l *lookup) one(ctx context.Context, p *person, fn func(*plan.Change, []plan.Found) error) error {
+func (l *lookup) one(ctx context.Context, p *searched, fn func(*plan.Change, []plan.Found) error) error {
 	if p.err == nil {
 		l.failed, l.none, l.worked = 0, nil, true
 		return fn(p.change, p.found)
 	}
-	failure := fmt.Errorf("look for the account of %s at %s: %w", p.change.Key, l.flow.Flow.Target, p.err)
+	failure := fmt.Errorf("look for the account of %s at %s: %w", p.change.Key, l.flow.Target, p.err)
 	if errors.Is(p.err, plan.ErrNoLookup) { // the others are not concerned: nothing is wrong with the service
 		l.halted++
 		l.park(p.change.Key, p.change.Name, ledger.Parked{Kind: ledger.ParkedFailed, Digest: p.change.Digest(), Error: failure.Error() + "; and its listing cannot be proved complete"})

@@ -45,9 +45,9 @@ func (w *work) match(ctx context.Context) error {
 		return err
 	}
 	w.unclaimed = finder.unclaimed()
-	if names := w.flow.Target.Unasked(); len(names) > 0 {
+	if names := w.flow.Client.Unasked(); len(names) > 0 {
 		w.notes = append(w.notes, fmt.Sprintf("%s refused to look people up by %s, so an account that could only be found by that was not found",
-			w.flow.Flow.Target, strings.Join(names, " and ")))
+			w.flow.Target, strings.Join(names, " and ")))
 	}
 	return m.adopts.each(func(_ int, a *adoption) error {
 		if m.claims[a.adopt.RemoteID] > 1 {
@@ -98,10 +98,10 @@ const lookupsAtOnce = 4
 // finder chooses the cheaper way.
 func (m *matching) finder(ctx context.Context) (finder, error) {
 	people := m.find.len() + m.findLeft.len()
-	if lookups := people * m.flow.Target.Lookups(); lookups > lookupsAtOnce {
-		_, requests, err := m.flow.Target.Count(ctx)
+	if lookups := people * m.flow.Client.Lookups(); lookups > lookupsAtOnce {
+		_, requests, err := m.flow.Client.Count(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("count the accounts at %s: %w", m.flow.Flow.Target, err)
+			return nil, fmt.Errorf("count the accounts at %s: %w", m.flow.Target, err)
 		}
 		if requests < lookups {
 			l, err := m.list(ctx)
@@ -234,7 +234,7 @@ func (m *matching) theirs(c *plan.Change, found []plan.Found) (hits []plan.Found
 		found, hits = hits, nil
 	}
 	for _, f := range found {
-		owner, known, err := m.store.ByRemote(m.flow.Flow.Target, f.ID)
+		owner, known, err := m.store.ByRemote(m.flow.Target, f.ID)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -13,7 +13,7 @@ import (
 
 // person decides for one person.
 func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
-	if pushed != nil && pushed.Job != w.flow.Flow.Job {
+	if pushed != nil && pushed.Job != w.flow.Job {
 		w.park(row.Key, "", ledger.Parked{Kind: ledger.ParkedConflict, Error: "the account belongs to job " + pushed.Job})
 		return nil
 	}
@@ -83,7 +83,7 @@ func (w *work) fixed(entry *ledger.Entry, want resource.Resource) error {
 		return nil
 	}
 	return fmt.Errorf("%s changes, and %s takes it only when an account is made: give it its old value at the source, or map it to something that never changes",
-		path, w.flow.Flow.Target)
+		path, w.flow.Target)
 }
 
 // drop notes what nobody needs any more of a person for whom nothing is to be done.
@@ -94,7 +94,7 @@ func (w *work) drop(in *diff.Input) {
 	}
 	outcome := ledger.Outcome{Key: in.Key, DropIntent: in.Intent != nil}
 	if drifted {
-		outcome.Entry = settled(in)
+		outcome.Entry = undrifted(in)
 	}
 	w.dropped = append(w.dropped, outcome)
 }

@@ -17,9 +17,9 @@ func repairs(in *diff.Input, pushed *ledger.Entry) bool {
 	}
 	entry := *pushed
 	entry.Drift = nil
-	undrifted := *in
-	undrifted.Entry = &entry
-	next, _ := diff.Person(&undrifted)
+	without := *in
+	without.Entry = &entry
+	next, _ := diff.Person(&without)
 	return next == diff.Nothing || next == diff.Keep
 }
 
@@ -35,12 +35,12 @@ func (w *work) repair(pushed *ledger.Entry) plan.Cause {
 	case changed:
 		what = "inactive at "
 	}
-	return plan.Cause{By: plan.CauseRepair, What: what + w.flow.Flow.Target}
+	return plan.Cause{By: plan.CauseRepair, What: what + w.flow.Target}
 }
 
-// settled is the entry of somebody whose account has drifted to what is wanted by now, or
+// undrifted is the entry of somebody whose account has drifted to what is wanted by now, or
 // to what is no concern of ours any more.
-func settled(in *diff.Input) *ledger.Entry {
+func undrifted(in *diff.Input) *ledger.Entry {
 	entry := *in.Entry
 	entry.Drift = nil
 	if entry.Standing == ledger.Suspended && !in.Present {

@@ -14,7 +14,7 @@ func (m *matching) findRivals() error {
 		if look.Parked == nil || m.sought[key] || m.mappers[key.Source] == nil {
 			continue
 		}
-		entries, err := m.store.Entries(m.flow.Flow.Target, []record.Key{key})
+		entries, err := m.store.Entries(m.flow.Target, []record.Key{key})
 		if err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 	}
 	w := &work{engine: e, store: e.Store, job: job, flow: flow, how: how, at: e.now(), base: base, shape: flow.Shape,
 		mappers: map[string]*mapping.Mapper{}, looks: map[record.Key]*ledger.Look{}, intents: map[record.Key]*ledger.Intent{},
-		changed: map[record.Key]bool{}, sought: map[record.Key]bool{}, unclaimed: -1, plan: &plan.Plan{}, reads: flow.Target.Reads(),
+		changed: map[record.Key]bool{}, sought: map[record.Key]bool{}, unclaimed: -1, plan: &plan.Plan{}, reads: flow.Client.Reads(),
 		book: newBook(e.Dir), find: &changes{dir: e.Dir}, findLeft: &changes{dir: e.Dir}}
 	w.next = ledger.Progress{Planned: map[string]uint64{}, Contact: base.Contact}
 	for _, src := range job.Sources {
@@ -100,7 +100,7 @@ func (w *work) warn() {
 		return
 	}
 	for _, note := range w.flow.Notes {
-		w.engine.Log.Warn(note, zap.String("job", w.flow.Flow.Job), zap.String("target", w.flow.Flow.Target))
+		w.engine.Log.Warn(note, zap.String("job", w.flow.Job), zap.String("target", w.flow.Target))
 	}
 }
 
@@ -224,7 +224,7 @@ func (w *work) page() error {
 	for i, row := range w.queue {
 		keys[i] = row.Key
 	}
-	entries, err := w.store.Entries(w.flow.Flow.Target, keys)
+	entries, err := w.store.Entries(w.flow.Target, keys)
 	if err != nil {
 		return err
 	}

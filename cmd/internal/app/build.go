@@ -177,7 +177,7 @@ func (b *builder) flow(f config.Flow) (engine.Flow, error) {
 	if err != nil {
 		return engine.Flow{}, err
 	}
-	flow := engine.Flow{Flow: ledger.Flow{Job: f.Job, Target: f.Target}, Programs: map[string]*mapping.Program{}, Target: client,
+	flow := engine.Flow{Flow: ledger.Flow{Job: f.Job, Target: f.Target}, Programs: map[string]*mapping.Program{}, Client: client,
 		Shape: b.owned(client.Shape(), f.Users.Own), Lane: t.lane, Match: match, Adopt: adoption(f.Users.Adopt),
 		Leavers: leavers(f.Leavers), Fate: fate(t.cfg.Profile), Guard: guard(f.Guard), Window: f.Guard.Window, Protect: t.protect, Identity: t.identity}
 	for _, from := range f.From {
