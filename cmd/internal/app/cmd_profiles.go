@@ -92,6 +92,7 @@ type profileKnob struct {
 	From       string `json:"from"`
 	Confidence string `json:"confidence,omitempty"`
 	Source     string `json:"source,omitempty"`
+	Idle       bool   `json:"idle,omitempty"` // nothing acts on it yet
 }
 
 // told are the knobs to show: those that differ from rfc, and those that decide what can be damaged.
@@ -100,7 +101,7 @@ func told(p *profile.Profile) []profileKnob {
 	for _, k := range p.Knobs() {
 		if k.Differs() || slices.Contains(profile.Mandatory, k.Name) {
 			knobs = append(knobs, profileKnob{Name: k.Name, Value: k.Value, Default: k.Default, From: k.From,
-				Confidence: string(k.Fact.Confidence), Source: k.Fact.Source})
+				Confidence: string(k.Fact.Confidence), Source: k.Fact.Source, Idle: k.Idle})
 		}
 	}
 	return knobs
@@ -132,6 +133,9 @@ func (a *app) showProfile(p *profile.Profile) error {
 			fmt.Fprintf(a.Out, "    # %s\n", k.From)
 		default:
 			fmt.Fprintf(a.Out, "    # %s, %s\n", k.Confidence, k.Source)
+		}
+		if k.Idle {
+			fmt.Fprintln(a.Out, "    # only known: nothing acts on it yet")
 		}
 		if k.Confidence == string(profile.Inferred) || k.Confidence == string(profile.Unchecked) {
 			unsure = append(unsure, k.Name)

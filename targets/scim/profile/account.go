@@ -43,7 +43,7 @@ type Lookup struct {
 	// are asked. What a job's match names besides is not asked for.
 	User []By `yaml:"user"`
 	// Group are the attributes by which it finds groups.
-	Group []string `yaml:"group"`
+	Group []string `yaml:"group" acts:"no"`
 	// FilterNames is how it spells those attributes in a filter, where that is not the standard's. RingCentral: {email: email}.
 	FilterNames map[By]string `yaml:"filter_names" is:"line"`
 	// Quoting is double (RFC 7644 section 3.4.2.2) or none: values stand bare in a filter.
@@ -77,9 +77,9 @@ type Create struct {
 	// MayAdoptSilently tells that a create takes over an account that has the same mail, and answers as if it were new. Grafana.
 	MayAdoptSilently bool `yaml:"may_adopt_silently"`
 	// AcceptInactive tells that an account can be made with active false. Bitwarden: false.
-	AcceptInactive bool `yaml:"accept_inactive"`
+	AcceptInactive bool `yaml:"accept_inactive" acts:"no"`
 	// GroupsWithMembers tells that a group can be made with its members in it. Sentry: false.
-	GroupsWithMembers bool `yaml:"groups_with_members"`
+	GroupsWithMembers bool `yaml:"groups_with_members" acts:"no"`
 	// PreconditionStatus are statuses that say that the service is not ready for one more account: a licence or extension is
 	// missing. The person is parked, and others go on. RingCentral: 404.
 	PreconditionStatus []int `yaml:"precondition_status" is:"status"`
@@ -166,7 +166,7 @@ type Reactivate struct {
 	// Method is active_true, or repost: the account is gone, and made anew.
 	Method ReactivateMethod `yaml:"method"`
 	// InSameRequestAsUpdate tells that an inactive account can only be changed by the request that activates it. LaunchDarkly.
-	InSameRequestAsUpdate bool `yaml:"in_same_request_as_update"`
+	InSameRequestAsUpdate bool `yaml:"in_same_request_as_update" acts:"no"`
 }
 
 // Readback is what may be expected of an account that is read again.

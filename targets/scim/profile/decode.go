@@ -103,6 +103,10 @@ func (d *decoder) mapping(h here, n *strictyaml.Node, v reflect.Value, not ...st
 			continue
 		}
 		at.tag = v.Type().Field(i).Tag
+		if _, idle := at.tag.Lookup("acts"); idle && d.at.Path != "" {
+			d.problems = append(d.problems, d.pos(at, e.Line, e.Column).Problem("is only known of services: nothing acts on it yet", "remove the line"))
+			continue
+		}
 		d.value(at, e.Value, v.Field(i))
 	}
 	for _, key := range fields.must {

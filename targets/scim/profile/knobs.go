@@ -50,6 +50,7 @@ type Knob struct {
 	From    string // the built-in that sets it, or FILE:LINE; "" for the default
 	Pos     strictyaml.Pos
 	Fact    Fact // the zero Fact where none is given
+	Idle    bool // it is known and shown, and nothing acts on it yet
 }
 
 // Differs tells whether the value is not that of the profile rfc.
@@ -62,9 +63,11 @@ func (k *Knob) Laid() bool { return k.Pos.Path != "" && k.Pos.Path != k.Name }
 func (p *Profile) Knobs() []*Knob {
 	var knobs []*Knob
 	rfc := map[string]any{}
+	unused := idle(reflect.TypeFor[Profile](), "")
 	each(reflect.ValueOf(RFC()).Elem(), "", func(name string, v reflect.Value) { rfc[name] = plain(v) })
 	each(reflect.ValueOf(p).Elem(), "", func(name string, v reflect.Value) {
 		k := &Knob{Name: name, Value: plain(v), Default: rfc[name]}
+		k.Idle = slices.ContainsFunc(unused, func(section string) bool { return covers(section, name) })
 		if pos, ok := p.from[name]; ok {
 			k.Pos, k.From, k.Fact = pos, p.origin(pos), p.fact(name, pos.File)
 		}
@@ -121,6 +124,20 @@ func (p *Profile) fact(knob, file string) Fact {
 func knobNames() []string {
 	var names []string
 	each(reflect.ValueOf(RFC()).Elem(), "", func(name string, _ reflect.Value) { names = append(names, name) })
+	return names
+}
+
+// idle gives the names of knobs, and of sections, on which nothing acts.
+func idle(t reflect.Type, under string) (names []string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := strictyaml.Join(under, f.Tag.Get("yaml"))
+		if _, is := f.Tag.Lookup("acts"); is {
+			names = append(names, name)
+		} else if f.Type.Kind() == reflect.Struct {
+			names = append(names, idle(f.Type, name)...)
+		}
+	}
 	return names
 }
 

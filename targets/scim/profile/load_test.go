@@ -171,3 +171,22 @@ func TestOptions(t *testing.T) {
 		t.Error("laying options over a profile changed it")
 	}
 }
+
+// What nothing acts on is shown, and an option for it is an error: it would change nothing.
+func TestIdleKnobs(t *testing.T) {
+	for _, options := range []string{"members: {max_total: 3}", "lookup: {group: [displayName]}", "create: {groups_with_members: true}"} {
+		_, err := Load("rfc", []byte(options))
+		if err == nil || !strings.Contains(err.Error(), "is only known of services: nothing acts on it yet; remove the line") {
+			t.Errorf("%s: %v", options, err)
+		}
+	}
+	p, err := Load("sentry", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"members.remove": true, "create.groups_with_members": true, "deactivate.effect": false, "patch.max_ops": false} {
+		if got := p.Knob(name).Idle; got != want {
+			t.Errorf("%s idle: %v", name, got)
+		}
+	}
+}

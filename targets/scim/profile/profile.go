@@ -5,6 +5,9 @@
 // Each knob has one name (`deactivate.effect`), one field in Profile, and one meaning, which stands at the field. A profile tells
 // for every knob that it sets where that is known from and how sure it is (Fact). Discovery and experience may narrow a profile,
 // and never switch on anything destructive.
+//
+// What is tagged acts:"no" is known of services, and shown, but nothing acts on it yet: groups are not synchronised. A profile may
+// say it; the options of a target may not, for they would change nothing.
 package profile
 
 import (
@@ -32,7 +35,7 @@ type Profile struct {
 	Paths Paths `yaml:"paths"`
 	// HealthPath is an endpoint that answers 200 without authentication while the service is well; "": it has none.
 	// Example: /health of RingCentral.
-	HealthPath string `yaml:"health_path" is:"endpoint"`
+	HealthPath string `yaml:"health_path" is:"endpoint" acts:"no"`
 	// Headers are sent with every request besides those of the protocol.
 	Headers map[string]string `yaml:"headers" key:"header" is:"line"`
 	// UserAgent replaces scimsync/VERSION; "" keeps it. It never stays away: AWS and GitHub refuse requests without one.
@@ -74,7 +77,7 @@ type Profile struct {
 	// Verify is whether to look at what a write left behind.
 	Verify Verify `yaml:"verify"`
 	// Members is how people are put into groups and taken out.
-	Members Members `yaml:"members"`
+	Members Members `yaml:"members" acts:"no"`
 
 	// Deactivate is how accounts are switched off, and what that does.
 	Deactivate Deactivate `yaml:"deactivate"`
@@ -113,7 +116,7 @@ type Paths struct {
 	// Users is where accounts stand.
 	Users string `yaml:"users" is:"endpoint"`
 	// Groups is where groups stand.
-	Groups string `yaml:"groups" is:"endpoint"`
+	Groups string `yaml:"groups" is:"endpoint" acts:"no"`
 	// SPC is the ServiceProviderConfig. Salesforce has it at /ServiceProviderConfigs.
 	SPC string `yaml:"spc" is:"endpoint"`
 	// Schemas is where the service describes its schemas; "": nowhere.
