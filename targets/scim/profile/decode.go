@@ -12,6 +12,7 @@ import (
 
 // decoder lays the values of a YAML mapping over a profile. Which keys there are, and of which type, is read from the struct.
 type decoder struct {
+	options  bool           // of a target, and not a profile
 	at       strictyaml.Pos // the file, and the path in it under which the knobs stand
 	into     *Profile
 	from     map[string]strictyaml.Pos // section, knob or element of one: where its value stands
@@ -103,7 +104,7 @@ func (d *decoder) mapping(h here, n *strictyaml.Node, v reflect.Value, not ...st
 			continue
 		}
 		at.tag = v.Type().Field(i).Tag
-		if _, idle := at.tag.Lookup("acts"); idle && d.at.Path != "" {
+		if _, idle := at.tag.Lookup("acts"); idle && d.options {
 			d.problems = append(d.problems, d.pos(at, e.Line, e.Column).Problem("is only known of services: nothing acts on it yet", "remove the line"))
 			continue
 		}

@@ -85,7 +85,7 @@ func Load(ref string, options []byte) (*Profile, error) {
 // stays as it is. An error is strictyaml.Problems.
 func (p *Profile) With(at strictyaml.Pos, options *strictyaml.Node) (*Profile, error) {
 	out := p.clone()
-	d := &decoder{at: at, into: out, from: map[string]strictyaml.Pos{}}
+	d := &decoder{options: true, at: at, into: out, from: map[string]strictyaml.Pos{}}
 	d.profile(options, slices.Sorted(maps.Keys(notKnobs))...)
 	return d.done()
 }

@@ -176,7 +176,7 @@ func TestOptions(t *testing.T) {
 func TestIdleKnobs(t *testing.T) {
 	for _, options := range []string{"members: {max_total: 3}", "lookup: {group: [displayName]}", "create: {groups_with_members: true}"} {
 		_, err := Load("rfc", []byte(options))
-		if err == nil || !strings.Contains(err.Error(), "is only known of services: nothing acts on it yet; remove the line") {
+		if err == nil || !strings.Contains(err.Error(), "is only known of services: nothing acts on it yet (remove the line)") {
 			t.Errorf("%s: %v", options, err)
 		}
 	}
