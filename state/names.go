@@ -233,7 +233,10 @@ func (s *State) rename(t table, old, new string, used func(*bolt.Tx, []byte) boo
 		if err := t.bucket(tx).Delete([]byte(old)); err != nil {
 			return err
 		}
-		return t.bucket(tx).Put([]byte(new), id)
+		if err := t.bucket(tx).Put([]byte(new), id); err != nil {
+			return err
+		}
+		return dropComparisons(tx)
 	})
 }
 

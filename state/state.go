@@ -12,7 +12,7 @@
 //	sources/ID/index          kind, anchor -> ordinal, seq, absent, sum (32 bytes)
 //	sources/ID/rows           kind, anchor -> body of the row (ledger.AppendRow)
 //	jobs/ID                   info
-//	targets/ID                info, learned
+//	targets/ID                info, learned, comparison
 //	targets/ID/entries        source id, kind, anchor -> job id, standing, the entry (ledger.AppendEntry)
 //	targets/ID/logins         folded login -> key of the entry
 //	targets/ID/remotes        remote id -> key of the entry

@@ -14,14 +14,15 @@ import (
 // that the target shows in another form than it was given are its accepted form: nobody
 // else had the time to change them. What was not sent keeps its echo; what was sent and is
 // not shown has none.
-func (c *Carry) echo(change *plan.Change, shown *plan.Found) map[string]any {
+func (c *Carry) echo(change *plan.Change, ack plan.Ack) map[string]any {
 	echo := maps.Clone(change.Echo)
 	maps.DeleteFunc(echo, func(path string, _ any) bool { return sends(change, path) })
+	shown := ack.Shown
+	if echo == nil && (shown != nil || ack.AsSent) {
+		echo = map[string]any{}
+	}
 	if shown == nil {
 		return echo
-	}
-	if echo == nil {
-		echo = map[string]any{}
 	}
 	for path, v := range resource.Drift(shown.Body, change.Want.Resource, c.Shape) {
 		if sends(change, path) {

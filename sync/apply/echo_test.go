@@ -53,6 +53,17 @@ func TestEcho(t *testing.T) {
 	}
 }
 
+// An answer that shows everything as it was sent shows the account, without an echo.
+func TestAsSentIsShown(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(*plan.Change, int) plan.Result { return plan.Result{Ack: plan.Ack{RemoteID: "r1", AsSent: true}} }
+		w.out(w.carry(Pace{}), change(plan.Create, "1"))
+		if echo := w.entries["1"].Echo; echo == nil || len(echo) > 0 {
+			t.Errorf("%v", echo)
+		}
+	})
+}
+
 // A repair is looked at once it is done, whatever the answer shows: what the target did
 // not take is its own from then on.
 func TestRepairIsProved(t *testing.T) {

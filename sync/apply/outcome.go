@@ -13,7 +13,7 @@ import (
 // done stores an acknowledged change; it counts once stored.
 func (w *walk) done(change *plan.Change, ack plan.Ack) {
 	entry := &ledger.Entry{Key: change.Key, RemoteID: ack.RemoteID, Version: ack.Version, Job: w.Flow.Job,
-		Standing: standing(change), Resource: change.Want.Resource, Managed: change.Want.Managed, Echo: w.echo(change, ack.Shown), Run: w.Run, At: time.Now()}
+		Standing: standing(change), Resource: change.Want.Resource, Managed: change.Want.Managed, Echo: w.echo(change, ack), Run: w.Run, At: time.Now()}
 	if entry.RemoteID == "" {
 		entry.RemoteID = change.RemoteID
 	}

@@ -4,8 +4,10 @@ package plan
 type Ack struct {
 	RemoteID string
 	Version  string
-	// Shown is the account as the target showed it afterwards; nil: it did not.
+	// Shown is the account as the target showed it afterwards; nil: it did not, or AsSent.
 	Shown *Found
+	// AsSent tells that the target showed all that was sent as it was sent.
+	AsSent bool
 }
 
 // Result is the outcome of one change. Err says why for every Verdict but Done;

@@ -170,7 +170,7 @@ func TestShowTellsValuesApart(t *testing.T) {
 	for _, v := range []any{nil, "(none)", true, "true", "", " ", "a", "a ", " a", "a\n", `a\n`, `"a"`, "a\u00a0", "a\x00", "a\xff", "a\ufffd",
 		[]resource.Element{{"value": "a"}, {"value": "b"}}, []resource.Element{{"value": "a, b"}}, "[a, b]",
 		[]resource.Element{{"value": "a", "display": "b"}}, []resource.Element{{"value": "a display=b"}}} {
-		s := show(v)
+		s := Show(v)
 		if before, twice := seen[s]; twice {
 			t.Errorf("%#v and %#v are both shown as %s", before, v, s)
 		}
@@ -184,7 +184,7 @@ func TestShow(t *testing.T) {
 		`"a -> b"`: "a -> b", `"a\u202eb"`: "a\u202eb", "[work a@example.org primary, b@example.org display=B]": []resource.Element{
 			{"type": "work", "value": "a@example.org", "primary": true}, {"value": "b@example.org", "display": "B"}},
 	} {
-		if got := show(v); got != want {
+		if got := Show(v); got != want {
 			t.Errorf("%#v is shown as %s, want %s", v, got, want)
 		}
 	}

@@ -43,8 +43,8 @@ func Safe(s string) string {
 
 func odd(r rune) bool { return !unicode.IsPrint(r) }
 
-// show gives a value for the reader, on one line.
-func show(v any) string {
+// Show gives a value for the reader, on one line.
+func Show(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return none
@@ -63,7 +63,7 @@ func show(v any) string {
 	case []any:
 		parts := make([]string, len(v))
 		for i, e := range v {
-			parts[i] = show(e)
+			parts[i] = Show(e)
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case map[string]any:
@@ -77,7 +77,7 @@ func element(e resource.Element) string {
 	var parts []string
 	for _, name := range []string{"type", "value"} {
 		if v, has := e[name]; has {
-			parts = append(parts, show(v))
+			parts = append(parts, Show(v))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(e)) {
@@ -86,7 +86,7 @@ func element(e resource.Element) string {
 		case name == "primary" && v == true:
 			parts = append(parts, "primary")
 		default:
-			parts = append(parts, Safe(name)+"="+show(v))
+			parts = append(parts, Safe(name)+"="+Show(v))
 		}
 	}
 	return strings.Join(parts, " ")
@@ -134,9 +134,9 @@ func cutPair(a, b string, most int) (string, string) {
 
 const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:"
 
-// pathName gives a path for the reader; the enterprise extension, which everybody
+// PathName gives a path for the reader; the enterprise extension, which everybody
 // uses, is called by its short name.
-func pathName(path string) string {
+func PathName(path string) string {
 	if rest, is := strings.CutPrefix(path, enterprise); is {
 		return "enterprise:" + Safe(rest)
 	}
@@ -162,7 +162,7 @@ func (c *Change) differences() []difference {
 	}
 	all := make([]difference, 0, len(paths))
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		d := difference{Path: pathName(path), Before: show(c.Before[path]), After: show(c.After[path])}
+		d := difference{Path: PathName(path), Before: Show(c.Before[path]), After: Show(c.After[path])}
 		d.New = c.Action == Create
 		d.Resent = !d.New && d.Before == d.After
 		if path == "active" {

@@ -214,3 +214,22 @@ func (d *Definition) common(have, pushed Element) Element {
 	}
 	return e
 }
+
+// Same tells whether two values of one path are the same, by the rules of Drift.
+func (s Shape) Same(path string, a, b any) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	attr, leaf := s.Lookup(Split(path))
+	list, isList := a.([]Element)
+	if !isList {
+		return leaf.same(a, b)
+	}
+	return SameValue(attr.thereOf(list, asList(b), true), Sorted(asList(b)))
+}
+
+// Sends tells whether the value at a path is ever sent to an account that exists.
+func (s Shape) Sends(path string) bool {
+	at := Split(path)
+	return s.find(at).sends(at.Sub)
+}

@@ -36,14 +36,17 @@ func (t *Target) Get(ctx context.Context, id string) (*plan.Found, error) {
 }
 
 // shown gives the account as the answer to a change shows it; nil: it does not, or it
-// shows what was sent and nothing else of it. Some services answer with the id and little more.
-func (t *Target) shown(change *plan.Change, c call, a *answer) *plan.Found {
-	if len(a.body) == 0 || a.cut != nil || change.Action == plan.Create && verbatim(c.body, a.body) {
-		return nil
+// shows what was sent as it was sent. Some services answer with the id and little more.
+func (t *Target) shown(change *plan.Change, c call, a *answer) (found *plan.Found, asSent bool) {
+	if len(a.body) == 0 || a.cut != nil {
+		return nil, false
 	}
-	found, err := t.parseUser(a.body)
-	if err != nil || found.UserName == "" || change.RemoteID != "" && found.ID != change.RemoteID {
-		return nil
+	if change.Action == plan.Create && verbatim(c.body, a.body) {
+		return nil, true
 	}
-	return &found
+	account, err := t.parseUser(a.body)
+	if err != nil || account.UserName == "" || change.RemoteID != "" && account.ID != change.RemoteID {
+		return nil, false
+	}
+	return &account, false
 }

@@ -5,6 +5,7 @@ import (
 
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
+	"scimsync/sync/resource"
 	"scimsync/targets/scim"
 	"scimsync/targets/scim/profile"
 	"scimsync/targets/scimtest"
@@ -88,5 +89,19 @@ func TestShown(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// An answer that repeats the create, byte by byte, shows that all is as it was sent.
+func TestShownAsSent(t *testing.T) {
+	for body, want := range map[string]bool{`"a"`: true, `"A"`: false} {
+		create := scimtest.Create(resource.Wanted{Resource: resource.New(map[string]any{"userName": "a"})})
+		create.After = map[string]any{"active": true}
+		server := scimtest.NewFaulty(nil)
+		server.Script(scimtest.Reply{Status: 201, Body: `{"id":"7","active":true,"userName":` + body + `}`})
+		r := apply(t, serve(t, server), create)
+		if r.Ack.AsSent != want || (r.Ack.Shown == nil) != want {
+			t.Errorf("%s: %+v", body, r.Ack)
+		}
 	}
 }

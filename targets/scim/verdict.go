@@ -87,7 +87,7 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 	if version, ok := body.Meta.Version.(string); ok && ack.Version == "" {
 		ack.Version = version
 	}
-	ack.Shown = t.shown(change, c, a)
+	ack.Shown, ack.AsSent = t.shown(change, c, a)
 	doubt := func(why string) plan.Result {
 		return plan.Result{Verdict: plan.InDoubt, Err: fmt.Errorf("%s %s: %d: %s", c.method, c.path, a.status, why)}
 	}

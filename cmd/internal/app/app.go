@@ -119,7 +119,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.color, "color", "auto", "auto, always or never; NO_COLOR is obeyed")
 	flags.StringVar(&a.logLevel, "log-level", "", "debug, info, warn or error (default: log.level of the config)")
 	for _, command := range []*cobra.Command{a.demo(), a.plan(), a.sync(), a.apply(), a.approve(), a.read(), a.eval(),
-		a.check(), a.status(), a.profiles(), a.probe(), a.sandbox(), a.schema(), a.version()} {
+		a.check(), a.status(), a.drift(), a.profiles(), a.probe(), a.sandbox(), a.schema(), a.version()} {
 		args := command.Args
 		if args == nil {
 			args = cobra.NoArgs

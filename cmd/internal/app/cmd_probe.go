@@ -35,14 +35,9 @@ func (a *app) probe() *cobra.Command {
 			"and deleted where that is allowed; one that stays is told with its id. It takes about 80 requests, at the target's pace.\n\n" +
 			"The profile goes to stdout. It extends the one of the target, says what was seen, what differs, and what was not tried;\n" +
 			"put it into a file, read it, and name the file as the target's profile.",
-		Example: "  scimsync probe phones --keep\n  scimsync probe chat --irreversible --name scimsync-probe@example.org > chat.yaml",
-		Args:    cobra.ExactArgs(1),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return a.targetNames(), cobra.ShellCompDirectiveNoFileComp
-		},
+		Example:           "  scimsync probe phones --keep\n  scimsync probe chat --irreversible --name scimsync-probe@example.org > chat.yaml",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeTarget,
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := a.open("probe")
 			if err != nil {
@@ -60,13 +55,14 @@ func (a *app) probe() *cobra.Command {
 	return c
 }
 
-// targetNames are those of the config, for completion; none where it cannot be read.
-func (a *app) targetNames() []string {
+// completeTarget gives the shell the targets of the config for the one argument of a
+// command; none where it cannot be read.
+func (a *app) completeTarget(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	cfg, _, err := config.Load(config.Find(a.config))
-	if err != nil {
-		return nil
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return targetNames(cfg)
+	return targetNames(cfg), cobra.ShellCompDirectiveNoFileComp
 }
 
 func targetNames(cfg *config.Config) []string {

@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	"sync/plan":     {"sync/record", "sync/pack", "sync/resource", "sync/ledger"},
 	"sync/diff":     {"sync/record", "sync/resource", "sync/ledger", "sync/plan"},
 	"sync/apply":    {"sync/record", "sync/resource", "sync/ledger", "sync/plan"},
+	"sync/drift":    {"sync/record", "sync/resource", "sync/ledger", "sync/plan"},
 	"sync/engine":   {"sync/record", "sync/pack", "sync/resource", "sync/ledger", "sync/plan", "sync/mapping", "sync/diff", "sync/apply"},
 
 	"sources/csv":            {"sync/record"},
@@ -36,7 +37,7 @@ var layers = map[string][]string{
 	"targets/sandbox":      {"sync/plan", "sync/resource", "targets/scim/profile"},
 	"targets/scimtest":     {"sync/plan", "sync/record", "sync/resource", "targets/scim", "targets/scim/profile"},
 
-	"state": {"sync/record", "sync/resource", "sync/ledger", "sync/plan", "sync/apply", "sync/engine"},
+	"state": {"sync/record", "sync/resource", "sync/ledger", "sync/plan", "sync/apply", "sync/engine", "sync/drift"},
 
 	"internal/strictyaml": {},
 	"cmd/internal/config": {"internal/strictyaml", "targets/scim/profile"},

@@ -199,7 +199,10 @@ type progress struct {
 
 func (s *session) progress() *progress { return &progress{s: s, started: time.Now(), last: time.Now()} }
 
-func (p *progress) show(flow ledger.Flow, done, of int) {
+func (p *progress) show(flow ledger.Flow, done, of int) { p.count(flow.String(), done, of) }
+
+// count shows how far something has come.
+func (p *progress) count(what string, done, of int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	interval := 10 * time.Second
@@ -212,7 +215,7 @@ func (p *progress) show(flow ledger.Flow, done, of int) {
 	p.last = time.Now()
 	rate := float64(done) / time.Since(p.started).Seconds()
 	left := time.Duration(float64(of-done) / rate * float64(time.Second)).Round(time.Second)
-	text := fmt.Sprintf("%s: %d of %d, %.1f a second, %s left", flow, done, of, rate, left)
+	text := fmt.Sprintf("%s: %d of %d, %.1f a second, %s left", what, done, of, rate, left)
 	if !p.s.Terminal {
 		p.s.log.Info(text)
 		return

@@ -255,9 +255,14 @@ func (s *session) memoryOf(name string) (*scim.Memory, error) {
 
 // client makes the way a flow speaks to a target: all flows share its lane.
 func (s *session) client(t *target, match []string) (*scim.Target, error) {
+	return s.clientThrough(t, match, gate(t.lane))
+}
+
+// clientThrough is client, with another gate.
+func (s *session) clientThrough(t *target, match []string, gate scim.Gate) (*scim.Target, error) {
 	cfg := t.cfg
 	options := scim.Options{Name: cfg.Name, URL: cfg.URL, TLS: scim.TLS(cfg.TLS), Profile: t.profile, Timeout: cfg.Timeout, Concurrency: t.lane.Concurrency(),
-		Match: match, UserAgent: userAgent(), Gate: gate(t.lane), Handler: t.handler, Auth: t.auth, Memory: t.memory}
+		Match: match, UserAgent: userAgent(), Gate: gate, Handler: t.handler, Auth: t.auth, Memory: t.memory}
 	client, err := scim.New(options)
 	if err != nil {
 		return nil, err
