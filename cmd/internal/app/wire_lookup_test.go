@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"scimsync/targets/scimtest"
@@ -51,9 +52,9 @@ func TestFiltersIgnored(t *testing.T) {
 func TestFiltersIgnoredAndTotalsLie(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	lies := false
+	var lies atomic.Bool // the service answers on goroutines of its own
 	service := oddService(t, func(r *scimtest.Request, pass func() scimtest.Reply) *scimtest.Reply {
-		if !lies || r.Method != "GET" {
+		if !lies.Load() || r.Method != "GET" {
 			return nil
 		}
 		reply := ignoringFilters(r, pass)
@@ -68,7 +69,7 @@ func TestFiltersIgnoredAndTotalsLie(t *testing.T) {
 	write(t, dir, "people.csv", people(3))
 	synced(t, dir, 0)
 	service.take()
-	lies = true
+	lies.Store(true)
 	before := service.logins()
 	write(t, dir, "people.csv", replaced(replaced(people(5), "user1@example.org,,on", "user1@example.org,Head,on"), "user2@example.org,,on", "user2@example.org,,off"))
 	o := scimsync(t, dir, "sync").want(t, 4)
@@ -83,7 +84,7 @@ func TestFiltersIgnoredAndTotalsLie(t *testing.T) {
 	contains(t, o.out+o.err, "filter ignored")
 	contains(t, o.out+o.err, "cannot be proved complete")
 	contains(t, scimsync(t, dir, "plan").want(t, 0).out, "no account is created at service for 2 people")
-	lies = false // and once it behaves
+	lies.Store(false) // and once it behaves
 	if r := synced(t, dir, 0, "--user", "4"); r.Done["create"] != 1 {
 		t.Errorf("afterwards: %+v", r)
 	}
