@@ -143,7 +143,7 @@ var products = []profile{
 			"users-only", "bulk=100,1048576", "page-max=100", "filter-max=1000", "patch-204", "no-types", "no-active", "phones-e164", "version-bare",
 		},
 	},
-	{name: "canva", help: "users cannot be deleted", habits: []string{"method-off=DELETE /Users 501"}}, // not implemented; the status is inferred
+	{name: "canva", help: "users cannot be deleted", habits: []string{"method-off=DELETE /Users 501"}}, // there is no DELETE; its status is inferred
 	{
 		name: "figma", base: "/scim/v2/example",
 		help: "deactivation removes, groups say external_id",

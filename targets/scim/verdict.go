@@ -23,7 +23,9 @@ import (
 // often they arrive.
 //
 //	answer                          create        PATCH         DELETE
-//	200, 201, 204                   Done (id)     Done          Done
+//	200, 201                        Done (id)     Done          Done
+//	200, 201 without an id          InDoubt       Done          Done
+//	204                             InDoubt       Done          Done
 //	202                             InDoubt       InDoubt       Done
 //	2xx with a web page             InDoubt       Stop          Stop
 //	2xx, and nothing was done (**)  -             Ignored       -
