@@ -26,6 +26,8 @@ type Carry struct {
 	Shape  resource.Shape // with what the job owns
 	// SettleWindow is how long a create in doubt may take to show.
 	SettleWindow time.Duration
+	// Retries is how often a change that fails is sent again before it is parked.
+	Retries int
 	// Backoff is the first pause after a failure (default 1 s); it doubles.
 	Backoff time.Duration
 	// Stop, once closed, ends the plan at the next change; nil: never.

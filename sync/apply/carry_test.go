@@ -272,6 +272,22 @@ func TestCreateInDoubtFromBefore(t *testing.T) {
 
 // A lost answer to anything else is no harm: it is sent again, as one that may have
 // arrived before.
+// How often a change that fails is sent again is for the service's profile to say.
+func TestRetries(t *testing.T) {
+	for _, verdict := range []plan.Verdict{plan.Again, plan.InDoubt} {
+		for _, retries := range []int{0, 1, 6} {
+			bubble(t, func(t *testing.T, w *world) {
+				w.answer = func(*plan.Change, int) plan.Result { return plan.Result{Verdict: verdict, Err: sick} }
+				c := w.carry(Pace{})
+				c.Retries = retries
+				if r := w.out(c, change(plan.Update, "1")); w.tries["1"] != retries+1 || len(r.Parked) != 1 {
+					t.Errorf("verdict %d, %d retries: sent %d times, %+v", verdict, retries, w.tries["1"], r)
+				}
+			})
+		}
+	}
+}
+
 func TestUpdateInDoubt(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(c *plan.Change, n int) plan.Result {
@@ -281,7 +297,7 @@ func TestUpdateInDoubt(t *testing.T) {
 			return done(c)
 		}
 		r := w.out(w.carry(Pace{}), change(plan.Update, "1"), change(plan.Update, "never"))
-		if r.Done[plan.Update] != 1 || len(r.Parked) != 1 || w.tries["1"] != 3 || w.tries["never"] != triesFailing {
+		if r.Done[plan.Update] != 1 || len(r.Parked) != 1 || w.tries["1"] != 3 || w.tries["never"] != 3 {
 			t.Errorf("%+v", r)
 		}
 		if _, kept := w.intents["never"]; len(w.intents) != 1 || !kept {

@@ -71,7 +71,7 @@ func (a *attempt) unanswered(ctx context.Context, result plan.Result, sent time.
 		return false
 	}
 	if !creates {
-		if a.tries++; a.tries < triesFailing {
+		if a.tries++; a.tries <= a.Retries {
 			return a.pause(ctx)
 		}
 	} else if !a.resent {

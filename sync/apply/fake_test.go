@@ -227,7 +227,7 @@ func (w *world) Commit(_ ledger.Flow, outcomes []ledger.Outcome) error {
 
 // carry gives what carries plans out in this world.
 func (w *world) carry(pace Pace) *Carry {
-	return &Carry{Flow: flow, Run: "run", Target: w, Ledger: w, Lane: NewLane(pace, nil, nil), SettleWindow: 30 * time.Second,
+	return &Carry{Flow: flow, Run: "run", Target: w, Ledger: w, Lane: NewLane(pace, nil, nil), SettleWindow: 30 * time.Second, Retries: 2,
 		Shape: resource.RFC7643()}
 }
 

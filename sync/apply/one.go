@@ -12,10 +12,10 @@ import (
 	"scimsync/sync/resource"
 )
 
-// How often one change is tried in one run, and how many failures in a row, over
-// all changes of a lane, mean that the target is out of reach.
+// How often one change is tried in one run where the target asks it to wait, or to take
+// another form, and how many failures in a row, over all changes of a lane, mean that the
+// target is out of reach.
 const (
-	triesFailing   = 3
 	triesThrottled = 20
 	triesAnew      = 4
 	failuresInARow = 10
@@ -219,7 +219,7 @@ func (a *attempt) again(ctx context.Context, result plan.Result) bool {
 		if a.failing(result.Err) {
 			return false
 		}
-		if a.tries++; a.tries < triesFailing {
+		if a.tries++; a.tries <= a.Retries {
 			return a.pause(ctx)
 		}
 	}

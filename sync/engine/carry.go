@@ -94,7 +94,7 @@ func (w *work) send(ctx context.Context, turn *turn, total int, each func(func(*
 	for action, n := range w.first.Done { // what was sent before this plan was made was planned, too
 		run.Planned[string(action)] += n
 	}
-	carry := apply.Carry{Flow: w.flow.Flow, Run: w.how.Run, Target: w.flow.Client, Ledger: w.store, Lane: w.flow.Lane, Shape: w.shape,
+	carry := apply.Carry{Flow: w.flow.Flow, Run: w.how.Run, Target: w.flow.Client, Ledger: w.store, Lane: w.flow.Lane, Shape: w.shape, Retries: w.flow.Retries,
 		SettleWindow: w.engine.settleWindow(), Backoff: w.engine.Backoff, Stop: turn.stop}
 	if w.how.Ended != nil {
 		carry.Ended = func(n int) { w.how.Ended(w.flow.Flow, n, total) }

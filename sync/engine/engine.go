@@ -69,6 +69,7 @@ type Flow struct {
 	Client   Target
 	Shape    resource.Shape // what the target can hold, with what the job owns of it
 	Lane     *apply.Lane
+	Retries  int // is apply.Carry's
 	Match    []string
 	Adopt    diff.Adoption
 	Leavers  diff.Leavers

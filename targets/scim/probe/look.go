@@ -261,17 +261,10 @@ func (p *prober) filter(by profile.By, value string) string {
 	if name == "" {
 		name = string(by)
 		if by == profile.ByEmail {
-			return "emails[value eq " + p.quote(value) + "]"
+			return "emails[value eq " + string(encode(value)) + "]"
 		}
 	}
-	return name + " eq " + p.quote(value)
-}
-
-func (p *prober) quote(value string) string {
-	if p.Profile.Lookup.Quoting == profile.QuotingNone {
-		return value
-	}
-	return string(encode(value))
+	return name + " eq " + string(encode(value))
 }
 
 // keys are what accounts may be looked up by.
@@ -346,7 +339,7 @@ func (p *prober) lookedUp(ctx context.Context, by profile.By, since time.Time) (
 	names := []string{""}
 	if by == profile.ByEmail {
 		for _, name := range []string{"emails.value", "emails", "email"} {
-			filters, names = append(filters, name+" eq "+p.quote(p.Mail)), append(names, name)
+			filters, names = append(filters, name+" eq "+string(encode(p.Mail))), append(names, name)
 		}
 	}
 	refused := 0

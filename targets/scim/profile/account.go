@@ -46,8 +46,6 @@ type Lookup struct {
 	Group []string `yaml:"group" acts:"no"`
 	// FilterNames is how it spells those attributes in a filter, where that is not the standard's. RingCentral: {email: email}.
 	FilterNames map[By]string `yaml:"filter_names" is:"line"`
-	// Quoting is double (RFC 7644 section 3.4.2.2) or none: values stand bare in a filter.
-	Quoting Quoting `yaml:"quoting"`
 	// NoneStatus are the statuses that mean that there is no such account: 200 with an empty list, and for some 404.
 	NoneStatus []int `yaml:"none_status" is:"status"`
 	// FilterMaxLen is the most characters of a filter; 0: no limit known. Zitadel: 1000.
@@ -72,8 +70,6 @@ type Create struct {
 	ConflictStatus []int `yaml:"conflict_status" is:"status"`
 	// ConflictRegex are regular expressions (RE2) of details that mean the same under any status of 4xx. Databricks: "already exists".
 	ConflictRegex []string `yaml:"conflict_regex" is:"regex"`
-	// OnConflict is adopt (look for the account, and go by the job's adoption rules) or fail (park the person).
-	OnConflict OnConflict `yaml:"on_conflict"`
 	// MayAdoptSilently tells that a create takes over an account that has the same mail, and answers as if it were new. Grafana.
 	MayAdoptSilently bool `yaml:"may_adopt_silently"`
 	// AcceptInactive tells that an account can be made with active false. Bitwarden: false.

@@ -55,7 +55,7 @@ type Profile struct {
 	Discovery Discovery `yaml:"discovery"`
 
 	// Resources are the kinds it has. RingCentral and RSA have users only.
-	Resources []Resource `yaml:"resources"`
+	Resources []Resource `yaml:"resources" acts:"no"`
 	// Extensions are the schema URNs it holds besides the core; "*" stands for any. What is mapped to another is left out.
 	Extensions []string `yaml:"extensions" is:"urn"`
 
@@ -134,8 +134,8 @@ type Paths struct {
 type Auth struct {
 	// Kind is the kind of credential the service expects; another in the config is worth a warning.
 	Kind AuthKind `yaml:"kind"`
-	// TokenURL is where tokens of the OAuth kinds come from; "": the config says. For messages.
-	TokenURL string `yaml:"token_url" is:"line"`
+	// TokenURL is where tokens of the OAuth kinds come from, for people; the config of the target has to say it.
+	TokenURL string `yaml:"token_url" is:"line" acts:"no"`
 	// TokenLifetime is how long a static token lives, counted from the time of its file; 0: not known, or for ever. Snowflake: 180d.
 	TokenLifetime time.Duration `yaml:"token_lifetime"`
 	// ExpiryWarning is how long before the end of a token or certificate it is said.

@@ -67,7 +67,8 @@ type RateHeaders struct {
 type Retry struct {
 	// Default429 is how long a bucket rests after a 429 that does not say.
 	Default429 time.Duration `yaml:"default_429" is:"some"`
-	// Max is how often one request is sent again in a run.
+	// Max is how often a change that fails (5xx, or no answer) is sent again in a run before its person is parked. What is asked to
+	// wait is sent again when the wait is over; what only reads, four times.
 	Max int `yaml:"max"`
 	// Statuses are those that are worth trying again.
 	Statuses []int `yaml:"statuses" is:"status"`

@@ -25,10 +25,10 @@ func RFC() *Profile {
 		Extensions: []string{"*"},
 
 		Attrs:  Attrs{ClearStyle: ClearRemove},
-		Lookup: Lookup{User: []By{ByExternalID, ByUserName, ByEmail}, Group: []string{"externalId", "displayName"}, Quoting: QuotingDouble, NoneStatus: []int{200}},
+		Lookup: Lookup{User: []By{ByExternalID, ByUserName, ByEmail}, Group: []string{"externalId", "displayName"}, NoneStatus: []int{200}},
 		List:   List{Supported: true, PageSize: 100, Mode: ListIndex},
 
-		Create: Create{ConflictStatus: []int{409}, OnConflict: ConflictAdopt, AcceptInactive: true, GroupsWithMembers: true},
+		Create: Create{ConflictStatus: []int{409}, AcceptInactive: true, GroupsWithMembers: true},
 		Update: Update{Method: UpdatePatch},
 		Put:    Put{Mode: PutMerge},
 		Patch: Patch{OpCase: OpLower, Path: PathRequired, ValueFilter: true, Multivalue: MultiFilter, Dotted: true,
@@ -43,13 +43,13 @@ func RFC() *Profile {
 
 		Rate: Rate{Buckets: []Bucket{{Match: Match{"*"}, Rate: Limit{N: 20, Per: time.Second}, Burst: 4, Unit: UnitRequests}},
 			Concurrency: 4, Headers: RateHeaders{ResetFormat: ResetDelta}},
-		Retry: Retry{Default429: 10 * time.Second, Max: 5, Statuses: []int{429, 502, 503, 504}},
+		Retry: Retry{Default429: 10 * time.Second, Max: 2, Statuses: []int{429, 502, 503, 504}},
 
 		Bulk: Bulk{Mode: BulkOff},
 		ETag: ETagOff,
 
 		Facts: []Fact{
-			{Knobs: []string{"paths", "content_type", "lookup.quoting", "lookup.none_status", "list.mode", "create.conflict_status", "patch", "delete.effect", "members.add", "members.remove"},
+			{Knobs: []string{"paths", "content_type", "lookup.none_status", "list.mode", "create.conflict_status", "patch", "delete.effect", "members.add", "members.remove"},
 				Confidence: Documented, Source: "RFC 7644"},
 			{Knobs: []string{"resources", "extensions", "deactivate", "reactivate"}, Confidence: Documented, Source: "RFC 7643"},
 			{Knobs: []string{"lookup", "list", "create", "update", "put", "members", "retry", "rate", "timeout", "auth", "discovery"},

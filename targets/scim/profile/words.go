@@ -10,9 +10,7 @@ type (
 	Normal           string
 	ClearStyle       string
 	By               string
-	Quoting          string
 	ListMode         string
-	OnConflict       string
 	UpdateMethod     string
 	PutMode          string
 	OpCase           string
@@ -66,15 +64,9 @@ const (
 	ByUserName   By = "userName"
 	ByEmail      By = "email"
 
-	QuotingDouble Quoting = "double"
-	QuotingNone   Quoting = "none"
-
 	ListIndex  ListMode = "index"
 	ListCursor ListMode = "cursor"
 	ListSingle ListMode = "single"
-
-	ConflictAdopt OnConflict = "adopt"
-	ConflictFail  OnConflict = "fail"
 
 	UpdatePatch        UpdateMethod = "patch"
 	UpdatePut          UpdateMethod = "put"
@@ -161,9 +153,7 @@ var words = vocabulary(
 	of(Casefold, E164, Country, Trim, Ignore),
 	of(ClearRemove, ClearReplaceEmpty, ClearReplaceNull, ClearUnsupported),
 	of(ByExternalID, ByUserName, ByEmail),
-	of(QuotingDouble, QuotingNone),
 	of(ListIndex, ListCursor, ListSingle),
-	of(ConflictAdopt, ConflictFail),
 	of(UpdatePatch, UpdatePut, UpdatePatchThenPut),
 	of(PutMerge, PutFull),
 	of(OpLower, OpTitle),
