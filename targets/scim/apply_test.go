@@ -133,6 +133,12 @@ func TestNothingSent(t *testing.T) {
 	}
 }
 
+// problem is a problem document of a registered type (RFC 9457).
+func problem(status int, kind string) scimtest.Reply {
+	return scimtest.Reply{Status: status, Header: map[string]string{"Content-Type": "application/problem+json"},
+		Body: `{"type":"https://iana.org/assignments/http-problem-types#` + kind + `","title":"said by the server"}`}
+}
+
 // The verdicts, as create, PATCH and DELETE get them.
 func TestAnswers(t *testing.T) {
 	const (
@@ -195,6 +201,11 @@ func TestAnswers(t *testing.T) {
 		{scimError(504, ""), I, A, A, A},
 		{scimError(507, ""), C, P, P, C},
 		{scimError(521, ""), I, A, A, A},
+		{problem(403, "quota-exceeded"), A, A, A, A},
+		{problem(503, "temporary-reduced-capacity"), A, A, A, A},
+		{problem(429, "abnormal-usage-detected"), S, S, S, S},
+		{problem(503, "abnormal-usage-detected"), S, S, S, S},
+		{problem(403, "something-else"), P, P, P, P},
 		{after(429), A, A, A, A},
 		{after(503), A, A, A, A},
 		{after(500), I, A, A, A},

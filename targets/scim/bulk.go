@@ -113,7 +113,7 @@ func (t *Target) ApplyAll(ctx context.Context, changes []*plan.Change, id string
 	switch {
 	case a.status == http.StatusRequestEntityTooLarge:
 		return apart(t.problem(c, a))
-	case refusesBulk(a.status):
+	case refusesBulk(a.status) && t.problem(c, a).use == unremarked:
 		t.learn(noBulk, fmt.Sprintf("takes no bulk requests (%d): changes are sent one by one", a.status))
 		return apart(t.problem(c, a))
 	}

@@ -25,6 +25,7 @@ type Error struct {
 	Detail   string // at most 300 characters, without control characters
 
 	scim bool // the body is a SCIM error
+	use  use
 }
 
 // Error writes the error in one line: PATCH /Users/123: 400 invalidValue: ….
@@ -67,6 +68,7 @@ func (t *Target) problem(c call, a *answer) *Error {
 	var body struct {
 		Schemas          any
 		ScimType         any
+		Type             any
 		Detail           any
 		ErrorDescription any `json:"error_description"`
 		Message          any
@@ -89,7 +91,27 @@ func (t *Target) problem(c call, a *answer) *Error {
 		e.ScimType = Clean(s, a.hidden)
 	}
 	e.scim = strings.Contains(strings.ToLower(fmt.Sprint(body.Schemas)), errorURN)
+	e.use = useOf(body.Type)
 	return e
+}
+
+// use is what a problem document says of how much we use a service: one of the types of
+// draft-ietf-httpapi-ratelimit-headers. Such a request was not carried out.
+type use uint8
+
+const (
+	unremarked use = iota
+	tooMuch        // quota-exceeded
+	tooMuchNow     // temporary-reduced-capacity: what we may use has shrunk for a while
+	abnormal       // abnormal-usage-detected: somebody has to look into it
+)
+
+// useOf reads the type of a problem document (RFC 9457 section 3.1.1), a URI with the
+// registered name at its end.
+func useOf(kind any) use {
+	uri, _ := kind.(string)
+	return map[string]use{"quota-exceeded": tooMuch, "temporary-reduced-capacity": tooMuchNow,
+		"abnormal-usage-detected": abnormal}[strings.ToLower(uri[strings.LastIndexAny(uri, "#/:")+1:])]
 }
 
 // redirected says where an answer that was not followed leads, without the query.

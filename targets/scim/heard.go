@@ -24,23 +24,34 @@ func (t *Target) heard(a *answer) plan.Heard {
 	if a.status < http.StatusMultipleChoices {
 		return h
 	}
+	var body told
+	_ = json.Unmarshal(a.body, &body) // a field of an unexpected type spoils that field only
+	use := useOf(body.Type)
+	h.TooFast = h.TooFast || use == tooMuch
+	h.Sick = h.Sick || use == tooMuchNow || use == abnormal
 	at, said := RetryAfter(a.header, now)
 	if !said && (h.TooFast || h.Sick) {
-		at, said = otherwise(a, now)
+		at, said = otherwise(a, &body, now)
 	}
-	if said {
+	switch {
+	case use == abnormal: // whatever it asks for, nobody will have looked into it much sooner
+		h.NotBefore = now.Add(maxPause)
+	case said:
 		h.NotBefore = at
 	}
 	return h
 }
 
+// told is what a body says about the pace.
+type told struct {
+	Type       any
+	RetryAfter any
+}
+
 // otherwise finds a wait that stands elsewhere than in Retry-After.
-func otherwise(a *answer, now time.Time) (time.Time, bool) {
-	var body struct {
-		RetryAfter any `json:"retryAfter"`
-	}
+func otherwise(a *answer, body *told, now time.Time) (time.Time, bool) {
 	text := strings.TrimSpace(a.header.Get("X-Rate-Limit-Retry-After-Seconds"))
-	if text == "" && json.Unmarshal(a.body, &body) == nil {
+	if text == "" {
 		switch value := body.RetryAfter.(type) {
 		case string:
 			text = strings.TrimSpace(value)

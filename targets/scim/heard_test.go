@@ -43,6 +43,15 @@ func TestHeard(t *testing.T) {
 		{"the header counts", 429, h{"Retry-After": "3"}, `{"retryAfter":5}`, plan.Heard{TooFast: true, NotBefore: in(3 * time.Second)}},
 		{"SailPoint", 429, h{"X-Rate-Limit-Retry-After-Seconds": "4"}, "", plan.Heard{TooFast: true, NotBefore: in(4 * time.Second)}},
 
+		{"quota exceeded", 403, h{"Retry-After": "3"}, `{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded"}`,
+			plan.Heard{TooFast: true, NotBefore: in(3 * time.Second)}},
+		{"quota exceeded, wait in the body", 403, nil, `{"type":"urn:x:Quota-Exceeded","title":7,"retryAfter":4}`, plan.Heard{TooFast: true, NotBefore: in(4 * time.Second)}},
+		{"less capacity", 429, h{"Retry-After": "9"}, `{"type":"https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"}`,
+			plan.Heard{TooFast: true, Sick: true, NotBefore: in(9 * time.Second)}},
+		{"abuse", 429, h{"Retry-After": "3"}, `{"type":"https://iana.org/assignments/http-problem-types#abnormal-usage-detected"}`,
+			plan.Heard{TooFast: true, Sick: true, NotBefore: in(time.Hour)}},
+		{"another problem", 400, h{"Retry-After": "3"}, `{"type":"about:blank"}`, plan.Heard{NotBefore: in(3 * time.Second)}},
+
 		{"RingCentral", 200, h{"X-Rate-Limit-Group": "heavy", "X-Rate-Limit-Limit": "10", "X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Window": "60"}, "",
 			left(plan.Quota{Limit: 10, Window: time.Minute, Left: 0})},
 		{"epoch", 200, h{"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4999", "X-RateLimit-Reset": epoch}, "",

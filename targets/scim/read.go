@@ -74,6 +74,8 @@ func (t *Target) readOnce(ctx context.Context, c call) (a *answer, heard plan.He
 // explain adds to an error of a read what can be done about it.
 func (t *Target) explain(e *Error) error {
 	switch {
+	case e.use == abnormal:
+		return fmt.Errorf("%w: %s", e, abuse)
 	case e.Status == http.StatusUnauthorized:
 		return fmt.Errorf("%w: the target wants credentials, and none are given; see auth in its config", e)
 	case e.Status == http.StatusForbidden:
@@ -95,6 +97,9 @@ func passing(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {
 		return false
+	}
+	if e.use != unremarked {
+		return e.use != abnormal
 	}
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,

@@ -45,6 +45,8 @@ import (
 //	406, 415                        Anew with application/json, then Stop
 //	412, also for a fresh version   Again         Again         Again
 //	425, 429                        Again         Again         Again
+//	too much use (***)              Again         Again         Again
+//	abnormal use (***)              Stop          Stop          Stop
 //	503 with Retry-After            Again         Again         Again
 //	408, 500, 502, 503, 504         InDoubt       Again         Again
 //	no answer, nothing was sent     Again         Again         Again
@@ -56,6 +58,7 @@ import (
 //
 // * for a reactivate StopCreates, since it takes a seat as a create does.
 // ** as far as verify.after_write has it looked at: see verify.go.
+// *** as a problem document says under any status: see use.
 
 // unanswered is the verdict on a request without an answer.
 func (t *Target) unanswered(err error) plan.Result {
@@ -187,6 +190,13 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // refused is the verdict on an answer that is not a success.
 func (t *Target) refused(change *plan.Change, c call, a *answer) plan.Result {
 	e := t.problem(c, a)
+	switch e.use {
+	case tooMuch, tooMuchNow:
+		return verdict(plan.Again, e, "")
+	case abnormal:
+		return verdict(plan.Stop, e, abuse)
+	case unremarked:
+	}
 	if r, known := t.asProfiled(change, e, a); known {
 		return r
 	}
@@ -232,6 +242,9 @@ func (t *Target) refused(change *plan.Change, c call, a *answer) plan.Result {
 	}
 	return verdict(plan.Again, e, "")
 }
+
+// abuse is the advice on abnormal use.
+const abuse = "the service takes what we do for abuse; ask those who run it why, and what pace it bears"
 
 // verdict is a result that is not Done, with advice for the operator.
 func verdict(v plan.Verdict, e *Error, advice string) plan.Result {
