@@ -40,13 +40,15 @@ func create(in *Input, want resource.Wanted) *plan.Change {
 }
 
 // Adopt is the change that takes an existing account over instead of creating another,
-// or the reason why it must not be. An account that carries the person's anchor is theirs;
-// any other must be active and without an anchor, because a login that was used before
-// does not make its account the newcomer's.
+// or the reason why it must not be. An account that carries the person's anchor is theirs,
+// and so is one without an anchor that was theirs before: an id is never given to another
+// account (RFC 7643 section 3.1). Any other must be active and without an anchor, because
+// a login that was used before does not make its account the newcomer's.
 func Adopt(create *plan.Change, found *plan.Found, how Adoption, shape resource.Shape) (*plan.Change, error) {
 	want := create.Want
 	anchor := want.Text("externalId")
-	mine := anchor != "" && found.ExternalID == anchor
+	was := found.ExternalID == "" && create.RemoteID != "" && found.ID == create.RemoteID
+	mine := was || anchor != "" && found.ExternalID == anchor
 	switch {
 	case mine:
 	case found.ExternalID != "":

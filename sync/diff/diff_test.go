@@ -270,6 +270,24 @@ func TestRenameIsTold(t *testing.T) {
 	}
 }
 
+// Somebody who comes back gets the account that they had, also where the service takes no
+// externalId and does not say that it is still there until it is asked.
+func TestAdoptOwnOfBefore(t *testing.T) {
+	t.Parallel()
+	_, create := Person(person("active", entry(ledger.Gone, "Engineer"), nil))
+	found := func(id, externalID string) *plan.Found {
+		return &plan.Found{ID: id, ExternalID: externalID, Active: record.False, By: "userName", Body: map[string]any{"id": id, "userName": "ada", "title": "Engineer"}}
+	}
+	if c, err := Adopt(create, found("r1", ""), Adoption{Never: true}, resource.RFC7643()); err != nil || !c.Mine || c.After["active"] != true {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for _, f := range []*plan.Found{found("r2", ""), found("r1", "2")} {
+		if c, err := Adopt(create, f, Adoption{}, resource.RFC7643()); err == nil {
+			t.Errorf("account %s of %q: %+v", f.ID, f.ExternalID, c)
+		}
+	}
+}
+
 // An account is adopted only if it is this person's, or nobody's and in use.
 func TestAdopt(t *testing.T) {
 	t.Parallel()

@@ -146,9 +146,9 @@ var products = []profile{
 	{name: "canva", help: "users cannot be deleted", habits: []string{"method-off=DELETE /Users 501"}}, // there is no DELETE; its status is inferred
 	{
 		name: "figma", base: "/scim/v2/example",
-		help: "deactivation removes, groups say external_id",
-		// Help: lengths; active: false removes from the organisation (that the id is gone then is inferred); external_id.
-		habits: []string{"max-length=displayName 100, userName 100, externalId 255", "external-id-snake", "active-deletes"},
+		help: "groups say external_id",
+		// Docs: lengths; external_id. active: false removes from the organisation, and the record stays.
+		habits: []string{"max-length=displayName 100, userName 100, externalId 255", "external-id-snake"},
 	},
 	{
 		name: "miro", base: "/api/v1/scim",
@@ -168,8 +168,10 @@ var products = []profile{
 	},
 	{
 		name: "notion", base: "/scim/v2",
-		help:   "deactivation removes",
-		habits: []string{"active-deletes"}, // help: it removes from the workspace; that the id is gone then is inferred
+		help: "filters on email only, deactivation removes",
+		// Help: members are found by email or name (that the filter says email is believed); they are removed from the
+		// workspace (that the id is gone then is inferred).
+		habits: []string{"filter-only=email", "active-deletes"},
 	},
 	{
 		name: "grafana", base: "/apis/scim.grafana.app/v0alpha1/namespaces/stacks-1",
