@@ -93,6 +93,9 @@ func (c *compiler) downgrades() {
 			c.warn(l.place, l.path, "the service cannot take it away", "who loses the value at the source keeps it there")
 		}
 	}
+	if from := c.spec.From; from != nil && from.Inactive && c.spec.Shape.ActiveOnly {
+		c.warn(from.Place, "active_from", "the service makes no inactive accounts", "who is new gets one on the day, as with before: absent")
+	}
 	if c.spec.Shape.Patch.Clear == resource.ClearNever && slices.ContainsFunc(c.p.lines, func(l line) bool { return c.stays(&l) }) {
 		c.warn(c.spec.Include.Place, "map", "the service cannot take values away", "who loses a value at the source keeps it there")
 	}

@@ -198,23 +198,29 @@ func TestInstants(t *testing.T) {
 // inactive account for them.
 func TestEarly(t *testing.T) {
 	for _, c := range []struct {
-		start, end, status string
-		absent, want       bool
+		start, end, status       string
+		absent, activeOnly, want bool
 	}{
 		{start: "2026-03-20", want: true},
 		{start: "2026-03-20", end: "2026-04-30", want: true},
 		{start: "2026-03-10"},
 		{start: "2026-03-20", absent: true},
+		{start: "2026-03-20", activeOnly: true},
 		{start: "2026-03-20", end: "2026-03-01"},
 		{start: "2026-03-20", status: "left"},
 	} {
 		s := spec(Line{Path: "active", Expr: `default(status, "active") == "active"`})
-		s.From = &Instant{Expr: "start", Layout: time.DateOnly, Inactive: !c.absent}
+		s.From = &Instant{Expr: "start", Layout: time.DateOnly, Inactive: !c.absent, Place: "config.yaml:9:9"}
+		s.Shape.ActiveOnly = c.activeOnly
 		s.Until = &Instant{Expr: "end", Layout: time.DateOnly}
 		values := jane()
 		values["start"], values["end"], values["status"] = []string{c.start}, []string{c.end}, []string{c.status}
-		if res := mustCompile(t, s).Mapper().Map(person(values), noon); res.Err != nil || res.Early != c.want {
+		p := mustCompile(t, s)
+		if res := p.Mapper().Map(person(values), noon); res.Err != nil || res.Early != c.want {
 			t.Errorf("%+v: early %t, active %d, %v", c, res.Early, res.Active, res.Err)
+		}
+		if c.activeOnly && fmt.Sprint(p.Warnings()) != "[config.yaml:9:9: active_from: the service makes no inactive accounts; who is new gets one on the day, as with before: absent]" {
+			t.Errorf("warnings: %v", p.Warnings())
 		}
 	}
 }

@@ -108,7 +108,7 @@ func (m *Mapper) Map(r *record.Record, at time.Time) Result {
 	}
 	if early && res.Err == nil {
 		then, err := m.active(false)
-		res.Early = err == nil && then != record.False
+		res.Early = err == nil && then != record.False && !m.p.shape.ActiveOnly
 	}
 	want, name, err := m.want(r)
 	res.Name = name

@@ -100,6 +100,8 @@ type Shape struct {
 	// Own names, by canonical attribute path, the multi-valued attributes that are
 	// ours as a whole. Of the others only the elements we pushed are ours.
 	Own map[string]bool
+	// ActiveOnly tells that no account is made inactive: who is not to be active yet has none.
+	ActiveOnly bool
 	// Patch is how the service wants changes. Its zero value is RFC 7644 section 3.5.2.
 	Patch Patch
 }

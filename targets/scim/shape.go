@@ -242,10 +242,14 @@ func (s *shaper) required() {
 	}
 }
 
-// forms notes how accounts are changed. A service that is sent whole accounts has no
-// limits of operations.
+// forms notes how accounts are made and changed. A service that is sent whole accounts has
+// no limits of operations.
 func (s *shaper) forms() {
+	s.shape.ActiveOnly = !s.profile.Create.AcceptInactive
 	p := &s.profile.Patch
+	if !s.profile.Reactivate.InSameRequestAsUpdate {
+		s.shape.Patch.Isolate = []string{activePath}
+	}
 	s.shape.Patch.Clear = map[profile.ClearStyle]resource.Clear{profile.ClearReplaceEmpty: resource.ClearByEmpty,
 		profile.ClearReplaceNull: resource.ClearByNull, profile.ClearUnsupported: resource.ClearNever}[s.profile.Attrs.ClearStyle]
 	if s.profile.Update.Method == profile.UpdatePut {
@@ -254,7 +258,7 @@ func (s *shaper) forms() {
 	forms := &s.shape.Patch
 	forms.Whole = !p.ValueFilter || p.Multivalue == profile.MultiReplaceArray
 	forms.Undotted, forms.Pathless, forms.MaxOps = !p.Dotted, p.Path == profile.PathPathless, p.MaxOps
-	forms.Isolate, forms.Keep = slices.Clone(p.Isolate), slices.Clone(p.RemoveUnsupported)
+	forms.Isolate, forms.Keep = append(forms.Isolate, p.Isolate...), slices.Clone(p.RemoveUnsupported)
 }
 
 // coupled notes what has to be equal. It goes in one request, so there must be room.

@@ -85,7 +85,8 @@ func TestShapeKnobs(t *testing.T) {
 	a.Required, a.AlwaysSend = []string{"userName", "name.givenName"}, []string{"active", "title"}
 	a.Coupled = [][]string{{"userName", `emails[type eq "work"].value`}}
 	a.ClearStyle = profile.ClearReplaceNull
-	p.Patch.Path, p.Patch.Dotted, p.Patch.MaxOps, p.Patch.Isolate, p.Patch.RemoveUnsupported = profile.PathPathless, false, 3, []string{"active"}, []string{"title"}
+	p.Patch.Path, p.Patch.Dotted, p.Patch.MaxOps, p.Patch.Isolate, p.Patch.RemoveUnsupported = profile.PathPathless, false, 3, []string{"userName"}, []string{"title"}
+	p.Create.AcceptInactive, p.Reactivate.InSameRequestAsUpdate = false, false
 	s := shapeOf(t, p)
 	def := func(path string) *resource.Definition {
 		at := resource.Split(path)
@@ -107,14 +108,14 @@ func TestShapeKnobs(t *testing.T) {
 		"rules":      slices.Equal(def("phoneNumbers.value").Rules, []resource.Rule{resource.E164}) && slices.Equal(def("title").Rules, []resource.Rule{resource.Trim, resource.FoldCase}),
 		"own values": slices.Equal(phones.OwnTypes, []string{"other"}) && len(phones.Rules) == 0, "required": slices.Equal(s.Required, []string{"name.givenName", "title"}),
 		"coupled": len(s.Coupled) == 1 && len(s.Coupled[0]) == 2, "clear": s.Patch.Clear == resource.ClearByNull, "forms": s.Patch.Pathless && s.Patch.Undotted && s.Patch.MaxOps == 3 && !s.Patch.Whole,
-		"isolate": slices.Equal(s.Patch.Isolate, []string{"active"}) && slices.Equal(s.Patch.Keep, []string{"title"}),
+		"active": s.ActiveOnly, "isolate": slices.Equal(s.Patch.Isolate, []string{"active", "userName"}) && slices.Equal(s.Patch.Keep, []string{"title"}),
 	} {
 		if !ok {
 			t.Errorf("%s did not arrive", what)
 		}
 	}
 	p.Update.Method = profile.UpdatePut
-	if put := shapeOf(t, p).Patch; put.MaxOps != 0 || put.Pathless || put.Clear != resource.ClearByNull {
+	if put := shapeOf(t, p).Patch; put.MaxOps != 0 || put.Pathless || put.Clear != resource.ClearByNull || len(put.Isolate) != 1 {
 		t.Errorf("for whole accounts the forms are %+v", put)
 	}
 }

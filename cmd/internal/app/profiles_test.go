@@ -23,7 +23,9 @@ type life struct {
 	client  string // the profile; "": that of the same name
 	options string // its knobs
 	columns string // a mapping's lines besides those that everybody has
-	joiners int    // requests that write, for three people; 0: three
+	users   string // a line of a job's users
+	habits  []string
+	joiners int // requests that write, for three people; 0: three
 	// The requests of each change by method, but for those that ask what the service can
 	// do; "": one PATCH.
 	mover, leaver, returner string
@@ -101,6 +103,43 @@ func (l life) live(t *testing.T, name string) {
 	}
 }
 
+// Where the request that activates an account may not change it, it is the first of two:
+// before it the account is locked.
+func TestReturnApart(t *testing.T) {
+	t.Parallel()
+	life{client: "rfc", habits: []string{"isolates=active", "inactive-locked"}, options: "{reactivate: {in_same_request_as_update: false}}",
+		returner: "PATCH PATCH"}.live(t, "rfc")
+}
+
+// Who is to be inactive until a day has an inactive account until then, or none where the
+// service makes none; on the day it is switched on, or made.
+func TestNotYet(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ client, takes, after string }{
+		{"rfc", "GET GET GET POST", "PATCH"},
+		{"bitwarden", "", "GET GET POST"},
+	} {
+		t.Run(c.client, func(t *testing.T) {
+			t.Parallel()
+			p := play(t, c.client, life{client: c.client, users: "active_from: {value: title, format: YYYY-MM-DD, before: inactive}"})
+			p.people("2999-01-01", "", "", "cy")
+			if took := p.run(t, 0); took != c.takes {
+				t.Errorf("before the day: %s", took)
+			}
+			p.holds(t, "before the day")
+			said := scimsync(t, p.dir, "check").want(t, 0)
+			if warned := strings.Contains(said.out+said.err, "active_from: the service makes no inactive accounts"); warned != (c.takes == "") {
+				t.Errorf("check says %s%s", said.out, said.err)
+			}
+			p.people("2020-01-01", "", "", "cy")
+			if took := p.run(t, 0); took != c.after {
+				t.Errorf("on the day: %s", took)
+			}
+			p.holds(t, "on the day", "cy")
+		})
+	}
+}
+
 // played is a service of a profile in this process, and a directory that is pushed to it by
 // a program in another one.
 type played struct {
@@ -115,7 +154,7 @@ type played struct {
 func play(t *testing.T, name string, l life) *played {
 	t.Helper()
 	p := &played{t: t, dir: t.TempDir()}
-	server, err := sandbox.New(sandbox.Options{Profile: name, Habits: []string{"oauth=off"}, Log: func(r sandbox.Request) {
+	server, err := sandbox.New(sandbox.Options{Profile: name, Habits: append(l.habits, "oauth=off"), Log: func(r sandbox.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.requests = append(p.requests, r)
@@ -138,6 +177,7 @@ jobs:
     from: hr
     to: service
     users:
+      `+l.users+`
       map:
         userName: mail
         name.givenName: name
@@ -164,12 +204,12 @@ func (p *played) people(title string, names ...string) {
 	write(p.t, p.dir, "people.csv", b.String())
 }
 
-// run syncs, and gives the methods of the requests that it took; another run takes none.
+// run syncs as it is shipped, for there are many of them, and gives the methods of the requests that it took; another run takes none.
 func (p *played) run(t *testing.T, code int) string {
 	t.Helper()
-	scimsync(t, p.dir, "sync").want(t, code)
+	scimsync(shipped{t}, p.dir, "sync").want(t, code)
 	took := p.take(t)
-	scimsync(t, p.dir, "sync").want(t, 0)
+	scimsync(shipped{t}, p.dir, "sync").want(t, 0)
 	if again := p.take(t); again != "" {
 		t.Errorf("a second run took %s", again)
 	}

@@ -144,10 +144,10 @@ func (p *prober) changeInactive(ctx context.Context) error {
 		return err
 	}
 	if how == done {
-		p.found("an inactive account can be changed", set("reactivate.in_same_request_as_update", false))
+		p.found("an inactive account can be changed")
 		return nil
 	}
-	p.found("an inactive account can only be changed by the request that activates it", set("reactivate.in_same_request_as_update", true))
+	p.found("an inactive account cannot be changed")
 	return nil
 }
 
@@ -157,16 +157,43 @@ func (p *prober) reactivate(ctx context.Context) error {
 	if !account.off || p.Profile.Reactivate.Method != profile.ReactivateActiveTrue {
 		return nil
 	}
-	how, err := p.setActive(ctx, true)
+	tried, how, err := p.together(ctx)
+	if err != nil {
+		return err
+	}
+	if how == done && !account.gone {
+		p.found("a deactivated account can be switched on again and changed by one request", set("reactivate.method", profile.ReactivateActiveTrue),
+			set("reactivate.in_same_request_as_update", true))
+		return nil
+	}
+	how, err = p.setActive(ctx, true)
 	switch {
 	case err != nil:
 		return err
-	case how == done && !account.gone:
-		p.found("a deactivated account can be switched on again", set("reactivate.method", profile.ReactivateActiveTrue))
-	default:
+	case how != done || account.gone:
 		p.found("a deactivated account cannot be switched on again: a returner has to be helped by hand")
+		return nil
+	case tried:
+		p.found("a deactivated account is switched on again by a request of its own only", set("reactivate.in_same_request_as_update", false))
 	}
+	p.found("a deactivated account can be switched on again", set("reactivate.method", profile.ReactivateActiveTrue))
 	return nil
+}
+
+// together switches the account on and changes a text by one PATCH, as for somebody who comes back with another title. tried
+// tells whether that could be tried.
+func (p *prober) together(ctx context.Context) (tried bool, how outcome, err error) {
+	account := p.first()
+	if p.nothing || len(p.texts()) == 0 || p.activeForm == nil || p.activeForm.method != http.MethodPatch {
+		return false, refused, nil
+	}
+	v := p.next(p.texts()[0])
+	on, _ := p.activeForms(true)[0].body(account)["Operations"].([]object)
+	how, _, err = p.patch(ctx, append(on, p.replaces(v)...), func(o object) bool { return isActive("true")(o) && has(v)(o) })
+	if err == nil && how == done {
+		account.off = false
+	}
+	return true, how, err
 }
 
 // remove deletes the account, deactivated first, where that is allowed.

@@ -201,7 +201,7 @@ func TestHabits(t *testing.T) {
 		"ops=lower":                              {"says": "op has to be spelled replace"},
 		"ops=any":                                {"says": "op may be spelled in either case"},
 		"ops=title":                              {"patch.op_case": "title"},
-		"isolates=active,userName":               {"patch.isolate": "[active userName]"},
+		"isolates=active,userName":               {"patch.isolate": "[active userName]", "reactivate.in_same_request_as_update": "false"},
 		"max-ops=1":                              {"patch.max_ops": "1"},
 		"patch-204":                              {"patch.path": "required"},
 		"empty-200":                              {"patch.path": "required"},

@@ -72,8 +72,9 @@ type Create struct {
 	ConflictRegex []string `yaml:"conflict_regex" is:"regex"`
 	// MayAdoptSilently tells that a create takes over an account that has the same mail, and answers as if it were new. Grafana.
 	MayAdoptSilently bool `yaml:"may_adopt_silently"`
-	// AcceptInactive tells that an account can be made with active false. Bitwarden: false.
-	AcceptInactive bool `yaml:"accept_inactive" acts:"no"`
+	// AcceptInactive tells that an account can be made with active false. Where it cannot, who is to be inactive at first
+	// (active_from, before: inactive) gets an account on the day. Bitwarden: false.
+	AcceptInactive bool `yaml:"accept_inactive"`
 	// GroupsWithMembers tells that a group can be made with its members in it. Sentry: false.
 	GroupsWithMembers bool `yaml:"groups_with_members" acts:"no"`
 	// PreconditionStatus are statuses that say that the service is not ready for one more account: a licence or extension is
@@ -161,8 +162,9 @@ type Delete struct {
 type Reactivate struct {
 	// Method is active_true, or repost: the account is gone, and made anew.
 	Method ReactivateMethod `yaml:"method"`
-	// InSameRequestAsUpdate tells that an inactive account can only be changed by the request that activates it. LaunchDarkly.
-	InSameRequestAsUpdate bool `yaml:"in_same_request_as_update" acts:"no"`
+	// InSameRequestAsUpdate tells that the request that activates an account may change it, too. Otherwise activation is a request
+	// of its own, before what else is to change.
+	InSameRequestAsUpdate bool `yaml:"in_same_request_as_update"`
 }
 
 // Readback is what may be expected of an account that is read again.

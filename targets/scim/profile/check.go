@@ -65,6 +65,8 @@ func (d *decoder) check() {
 	d.rule(p.Deactivate.Effect == EffectDeleteObject && p.Reactivate.Method == ReactivateActiveTrue, "an account that is gone cannot be switched on again",
 		"write reactivate.method repost", "reactivate.method", "deactivate.effect")
 	d.rule(plain && p.Reactivate.Method == ReactivateRepost, "an account that is only disabled is switched on again, and not made anew", "write reactivate.method active_true", "reactivate.method", "deactivate.effect")
+	d.rule(!p.Reactivate.InSameRequestAsUpdate && p.Update.Method == UpdatePut && p.Put.Mode == PutFull, "an account that is sent whole is activated and changed by one request",
+		"write reactivate.in_same_request_as_update true, or put.mode merge", "reactivate.in_same_request_as_update", "put.mode")
 	refused := p.Delete.Effect == DeleteUnsupported
 	d.rule(refused && p.Delete.Allowed, "the service refuses to delete", "write delete.allowed false", "delete.allowed", "delete.effect")
 	d.rule(refused && p.Deactivate.Method == DeactivateDelete, "the service refuses to delete", "write deactivate.method active_false or none", "deactivate.method", "delete.effect")

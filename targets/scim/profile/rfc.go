@@ -38,7 +38,7 @@ func RFC() *Profile {
 
 		Deactivate: Deactivate{Method: DeactivateActiveFalse, Effect: EffectDisable},
 		Delete:     Delete{Allowed: true, Effect: DeleteIrreversible},
-		Reactivate: Reactivate{Method: ReactivateActiveTrue},
+		Reactivate: Reactivate{Method: ReactivateActiveTrue, InSameRequestAsUpdate: true},
 		Readback:   Readback{AfterDeactivate: ReadbackCompare},
 
 		Rate: Rate{Buckets: []Bucket{{Match: Match{"*"}, Rate: Limit{N: 20, Per: time.Second}, Burst: 4, Unit: UnitRequests}},
