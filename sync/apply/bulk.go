@@ -64,11 +64,9 @@ func (p *Packing) size(change *plan.Change) int {
 func (w *walk) several(ctx context.Context, changes []*plan.Change) {
 	var attempts []*attempt
 	for _, change := range changes {
-		if w.closedFor(change) {
-			w.unsent([]*plan.Change{change}, true)
-			continue
+		if !w.noRoomFor(change) {
+			attempts = append(attempts, w.attempt(change))
 		}
-		attempts = append(attempts, w.attempt(change))
 	}
 	w.together(ctx, attempts)
 }

@@ -125,7 +125,7 @@ type walk struct {
 	mu       sync.Mutex
 	report   Report
 	refusals refusals
-	noMore   bool // no further creates
+	full     error // why no further accounts can be made; nil: they can
 	ended    int
 }
 

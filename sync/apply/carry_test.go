@@ -495,8 +495,13 @@ func TestNoMoreCreates(t *testing.T) {
 			return done(c)
 		}
 		r := w.out(w.carry(Pace{}), append(changes(plan.Create, "c", 5), changes(plan.Delete, "d", 2)...)...)
-		if len(r.Parked) != 1 || r.Unsent != 4 || r.Done[plan.Delete] != 2 || len(w.intents) != 0 {
-			t.Errorf("%+v, %d intents", r, len(w.intents))
+		if sends := w.count("send", "") - 2; len(r.Parked) != 5 || sends != 1 || r.Unsent != 0 || r.Done[plan.Delete] != 2 || len(w.intents) != 0 {
+			t.Errorf("%+v, %d creates sent, %d intents", r, sends, len(w.intents))
+		}
+		for _, p := range r.Parked {
+			if look := w.looks[p.Key]; look == nil || look.Parked == nil || look.Parked.Kind != ledger.ParkedNoRoom || look.Parked.At.After(time.Now()) {
+				t.Errorf("%s waits as %+v", p.Key, look)
+			}
 		}
 	})
 }
@@ -518,7 +523,7 @@ func TestOtherEnds(t *testing.T) {
 		{plan.Anew, 100, triesAnew, ledger.ParkedRefused, 0, false},
 		{plan.Ignored, 1, 1, ledger.ParkedRefused, 1, false},
 		{plan.ParkForGood, 1, 1, ledger.ParkedForGood, 0, false},
-		{plan.StopCreates, 1, 1, ledger.ParkedFailed, 0, false},
+		{plan.StopCreates, 1, 1, ledger.ParkedNoRoom, 0, false},
 	} {
 		bubble(t, func(t *testing.T, w *world) {
 			w.answer = func(change *plan.Change, n int) plan.Result {

@@ -33,8 +33,7 @@ func (w *walk) carry(ctx context.Context, changes []*plan.Change) {
 
 // one carries one change to its end.
 func (w *walk) one(ctx context.Context, change *plan.Change) {
-	if w.closedFor(change) {
-		w.unsent([]*plan.Change{change}, true)
+	if w.noRoomFor(change) {
 		return
 	}
 	if change.Calls() == 0 {
@@ -49,11 +48,17 @@ func (w *walk) one(ctx context.Context, change *plan.Change) {
 	}
 }
 
-// closedFor tells whether creates have been stopped and this is one.
-func (w *walk) closedFor(change *plan.Change) bool {
+// noRoomFor parks a create, unsent, once another one showed that the target has no room for
+// further accounts, and tells whether it did.
+func (w *walk) noRoomFor(change *plan.Change) bool {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.noMore && change.Action == plan.Create
+	full := w.full
+	w.mu.Unlock()
+	if full == nil || change.Action != plan.Create {
+		return false
+	}
+	w.attempt(change).park(ledger.ParkedNoRoom, full)
+	return true
 }
 
 // attempt is the tries of one change.
@@ -136,8 +141,8 @@ func (a *attempt) conclude(ctx context.Context, result plan.Result, sent time.Ti
 		a.giveUp()
 		a.stop(result.Err)
 	case plan.StopCreates:
-		a.noMoreCreates()
-		a.park(ledger.ParkedFailed, result.Err)
+		a.isFull(result.Err)
+		a.park(ledger.ParkedNoRoom, result.Err)
 	}
 	return false
 }

@@ -70,10 +70,11 @@ func (w *walk) count() {
 	w.report.Calls++
 }
 
-func (w *walk) noMoreCreates() {
+// isFull notes that the target has no room for further accounts.
+func (w *walk) isFull(why error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.noMore = true
+	w.full = why
 }
 
 // giveUp leaves the change for the next run.

@@ -29,6 +29,7 @@ const (
 	ParkedConflict = "conflict" // another account stands in the way: after an hour, doubling up to a day
 	ParkedRefused  = "refused"  // the target refused the change: after 15 minutes, doubling up to a day
 	ParkedFailed   = "failed"   // the target could not be reached or was sick: see Parked.wait
+	ParkedNoRoom   = "no room"  // the target has no room for one more account: in the next run
 	ParkedForGood  = "for good" // the target will never take it: not again, unless it is asked for
 )
 

@@ -203,8 +203,8 @@ const (
 	Park
 	// Stop: nothing can be sent to this target now; the rest waits for the next run.
 	Stop
-	// StopCreates: no further account can be made now (no licence left, say); the
-	// rest goes on.
+	// StopCreates: no further account can be made now (no licence left, say): everybody who
+	// is to get one is parked, and the rest goes on.
 	StopCreates
 	// Apart: nothing was done, because of what the change takes away something is not
 	// there. A change in doubt may then be sent in parts.

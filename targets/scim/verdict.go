@@ -211,7 +211,7 @@ func (t *Target) refused(change *plan.Change, c call, a *answer) plan.Result {
 		return verdict(plan.Stop, e, "the target wants credentials, and none are given; see auth in its config")
 	case http.StatusPaymentRequired, http.StatusInsufficientStorage:
 		if creates || change.Action == plan.Reactivate {
-			return verdict(plan.StopCreates, e, "the target has no room for further accounts; check licences and seats")
+			return verdict(plan.StopCreates, e, "the target has no room for further accounts: free or order licences or seats there; the next run tries again")
 		}
 		return verdict(plan.Park, e, "")
 	case http.StatusForbidden:
@@ -274,8 +274,8 @@ func (t *Target) asProfiled(change *plan.Change, e *Error, a *answer) (r plan.Re
 	creates := change.Action == plan.Create
 	switch {
 	case creates && slices.Contains(p.Create.PreconditionStatus, e.Status):
-		return verdict(plan.StopCreates, e, p.Service+" is not ready for one more account: a licence, a seat or, at a telephone service, a free extension is missing; "+
-			"the next run tries again"), true
+		return verdict(plan.StopCreates, e, p.Service+" is not ready for one more account: it lacks a licence, a seat or, at a telephone service, a free extension; "+
+			"free or order one there, and the next run makes the account"), true
 	case e.Status/100 == 4 && slices.ContainsFunc(p.Create.ConflictRegex, func(re string) bool { return matches(re, e.Detail) }),
 		slices.Contains(p.Create.ConflictStatus, e.Status):
 		return conflict(change, e), true
