@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -110,24 +111,29 @@ func (w *walk) parked(change *plan.Change, kind string, why error) pending {
 	return pending{ledger.Outcome{Key: change.Key, Look: &look, DropIntent: true}, stored, nil}
 }
 
-// taken decides after a create was refused because the account, or its login, exists.
+// taken decides after a create was refused because the account, or its login, exists. An
+// account with the person's anchor that an earlier try may have made is all that was
+// wanted. One that was there before, and that no lookup showed until now, is for the next
+// run: whether it is adopted is for the job to say.
 func (a *attempt) taken(ctx context.Context, result plan.Result) {
 	a.Lane.Worked()
-	if a.intentStays { // an earlier try may have made it
-		found, err := a.find(ctx)
-		switch {
-		case err != nil && ctx.Err() != nil:
-			a.giveUp()
-			return
-		case err != nil:
-			if !a.failing(err) {
-				a.park(ledger.ParkedFailed, err)
-			}
-			return
-		case found != nil:
-			a.ours(found)
-			return
+	found, err := a.find(ctx)
+	switch {
+	case errors.Is(err, plan.ErrNoLookup):
+	case err != nil && ctx.Err() != nil:
+		a.giveUp()
+		return
+	case err != nil:
+		if !a.failing(err) {
+			a.park(ledger.ParkedFailed, err)
 		}
+		return
+	case found != nil && a.intentStays:
+		a.ours(found)
+		return
+	case found != nil:
+		a.park(ledger.ParkedFailed, fmt.Errorf("%w; account %s carries this person's externalId, and the next run goes by adopt", result.Err, found.ID))
+		return
 	}
 	a.park(ledger.ParkedConflict, fmt.Errorf("%w; another account at %s has this login or a value that must be unique", result.Err, a.Flow.Target))
 }

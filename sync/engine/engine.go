@@ -77,6 +77,9 @@ type Flow struct {
 	Guard    plan.Guard
 	Window   time.Duration
 	Protect  Protect
+	// MailTakesOver tells that a create there takes over the account that has the same mail
+	// address: a second person with it must not be sent.
+	MailTakesOver bool
 	// Identity is what identifies the target: another one stops the job.
 	Identity map[string]string
 	// Notes are what the service does not take of what the job says.

@@ -17,6 +17,7 @@ type lookup struct {
 	worked bool
 	none   error // why nobody could be; nil: somebody was, or nobody was tried
 
+	blind   bool     // the target cannot be asked for one person
 	listing *listing // of those who cannot be looked up; nil: not needed so far
 	halted  int      // people for whom nothing is created, because nothing shows that they have no account
 }
@@ -82,6 +83,10 @@ func (l *lookup) page(ctx context.Context, people *changes, page []searched, fn 
 	for i := range page {
 		p := &page[i]
 		if !l.findable(p.change) {
+			continue
+		}
+		if l.blind {
+			p.err = plan.ErrNoLookup
 			continue
 		}
 		places <- struct{}{}

@@ -11,7 +11,6 @@ import (
 	"scimsync/sync/pack"
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
-	"scimsync/sync/resource"
 )
 
 // match finds the accounts of the people who have none that is known, and turns each
@@ -70,7 +69,7 @@ type matching struct {
 	*work
 	adopts *spool[adoption, *adoption]
 	claims map[string]int  // by remote id: how many people it fits
-	wanted map[uint64]int  // by hash: how many new people want a login or an externalId
+	wanted map[uint64]int  // by hash of match attribute and value: how many new people want it
 	rivals map[uint64]bool // by hash of match attribute and value: see findRivals
 	// unlisted tells that the listing could not be proved complete.
 	unlisted bool
@@ -78,45 +77,69 @@ type matching struct {
 
 func severalFit(id string) error { return fmt.Errorf("account %s fits several people", id) }
 
+// unique are the match attributes that lead to one account only, whatever else it has.
+func (m *matching) unique() []string {
+	if m.flow.MailTakesOver {
+		return []string{plan.MatchUserName, plan.MatchExternalID, plan.MatchEmail}
+	}
+	return []string{plan.MatchUserName, plan.MatchExternalID}
+}
+
 // want counts what a new person wants.
 func (m *matching) want(c *plan.Change) {
-	m.wanted[loginHash(c)]++
-	m.wanted[anchorHash(c)]++
+	for _, by := range m.unique() {
+		m.wanted[wantHash(by, c)]++
+	}
 }
 
-func loginHash(c *plan.Change) uint64 {
-	return hashText(plan.MatchUserName + "\x00" + resource.Fold(c.Want.Text("userName")))
+// contested tells why a new person cannot have what they want: another one wants it, too.
+// Nothing at all is everybody's right.
+func (m *matching) contested(c *plan.Change) error {
+	for _, by := range m.unique() {
+		if value := plan.MatchValue(by, c.Want.Resource); value != "" && m.wanted[wantHash(by, c)] > 1 {
+			return fmt.Errorf("the %s %q is wanted by several new people", by, value)
+		}
+	}
+	return nil
 }
 
-func anchorHash(c *plan.Change) uint64 {
-	return hashText(plan.MatchExternalID + "\x00" + c.Want.Text("externalId"))
+func wantHash(by string, c *plan.Change) uint64 {
+	return hashText(by + "\x00" + plan.MatchValue(by, c.Want.Resource))
 }
 
 // lookupsAtOnce is how many lookups are not worth the request that counts the accounts.
 const lookupsAtOnce = 4
 
-// finder chooses the cheaper way.
+// finder chooses the cheaper way: a complete listing, or a few requests for each person.
+// Where the target cannot be asked for one person there is no choice.
 func (m *matching) finder(ctx context.Context) (finder, error) {
-	people := m.find.len() + m.findLeft.len()
-	if lookups := people * m.flow.Client.Lookups(); lookups > lookupsAtOnce {
+	lookups := (m.find.len() + m.findLeft.len()) * m.flow.Client.Lookups()
+	blind := lookups == 0
+	if !blind {
+		if lookups <= lookupsAtOnce {
+			return &lookup{matching: m}, nil
+		}
 		_, requests, err := m.flow.Client.Count(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("count the accounts at %s: %w", m.flow.Target, err)
 		}
-		if requests < lookups {
-			l, err := m.list(ctx)
-			if err != nil {
-				return nil, err
-			}
-			if l.complete {
-				return l, nil
-			}
-			l.close()
-			m.unlisted = true
-			m.notes = append(m.notes, "the listing of all accounts could not be proved complete, so everybody was looked up one by one")
+		if requests >= lookups {
+			return &lookup{matching: m}, nil
 		}
 	}
-	return &lookup{matching: m}, nil
+	l, err := m.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l.complete {
+		return l, nil
+	}
+	l.close()
+	m.unlisted = true
+	if !blind {
+		m.notes = append(m.notes, "the listing of all accounts could not be proved complete, so everybody was looked up one by one")
+	}
+	return &lookup{matching: m, blind: blind}, nil
 }
 
 // decide turns a person and the accounts that fit into what follows.
@@ -137,12 +160,8 @@ func (m *matching) decide(c *plan.Change, found []plan.Found) error {
 	if len(hits) == 1 {
 		return m.takeOver(c, &hits[0])
 	}
-	if m.wanted[loginHash(c)] > 1 {
-		return m.conflictFor(c, fmt.Errorf("the login %q is wanted by several new people", c.Want.Text("userName")))
-	}
-	// No externalId at all is everybody's right.
-	if anchor := c.Want.Text("externalId"); anchor != "" && m.wanted[anchorHash(c)] > 1 {
-		return m.conflictFor(c, fmt.Errorf("the externalId %q is wanted by several new people", anchor))
+	if why := m.contested(c); why != nil {
+		return m.conflictFor(c, why)
 	}
 	why, err = m.loginFree(c, m.vacant(found))
 	if err != nil {
@@ -222,7 +241,8 @@ func (m *matching) conflictFor(create *plan.Change, why error) error {
 
 // theirs leaves of the accounts found those that can be meant. An account that is
 // known to be somebody else's stands in the way when it holds the login, but not
-// when it gives it up before creates have their turn, or only has the same mail address.
+// when it gives it up before creates have their turn, or only has the same mail address
+// and the target lets several have it.
 func (m *matching) theirs(c *plan.Change, found []plan.Found) (hits []plan.Found, why, err error) {
 	anchor := c.Want.Text("externalId")
 	for _, f := range found {
@@ -247,7 +267,7 @@ func (m *matching) theirs(c *plan.Change, found []plan.Found) (hits []plan.Found
 		switch {
 		case m.flow.Protect.Protects(f.UserName, f.ID):
 			return nil, fmt.Errorf("account %s (%s) is protected and is never adopted", f.ID, f.UserName), nil
-		case known && owner != c.Key && (f.By == "email" || f.By == "userName" && m.gaveUp(owner, f.UserName)):
+		case known && owner != c.Key && (f.By == plan.MatchEmail && !m.flow.MailTakesOver || f.By == plan.MatchUserName && m.gaveUp(owner, f.UserName)):
 		case known && owner != c.Key:
 			return nil, fmt.Errorf("account %s has this person's %s and belongs to %s", f.ID, f.By, owner), nil
 		default:

@@ -22,7 +22,7 @@ func (t *Target) Apply(ctx context.Context, change *plan.Change, id string) plan
 	w := &write{Target: t, ctx: ctx, change: change, id: id}
 	r := w.result()
 	if r.Verdict == plan.Taken {
-		t.taken(change.Want.Resource)
+		t.taken(change)
 	}
 	return r
 }

@@ -203,7 +203,7 @@ func (t *Target) bulkResult(change *plan.Change, op *toldOperation, whole *answe
 	}
 	r := t.refused(change, c, own)
 	if r.Verdict == plan.Taken {
-		t.taken(change.Want.Resource)
+		t.taken(change)
 	}
 	return r
 }

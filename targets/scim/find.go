@@ -40,6 +40,7 @@ func (t *Target) Find(ctx context.Context, want resource.Resource) ([]plan.Found
 			return nil, fmt.Errorf("find by %s at %s: %w", by, t.name, err)
 		}
 		if asked = true; len(hits) > 0 {
+			t.overlooked(want.Text("externalId"), by, hits)
 			return hits, nil
 		}
 	}
@@ -79,8 +80,15 @@ func (t *Target) keys(r reach) []string {
 }
 
 // Lookups is how many requests it takes at most to look one person up; 0: the service
-// cannot be asked for one.
-func (t *Target) Lookups() int { return len(t.keys(byMatch)) }
+// cannot be asked for one, or its answer does not show that an account may be made. Where
+// a create takes over whoever has the same mail address, nobody must have it.
+func (t *Target) Lookups() int {
+	keys := t.keys(byMatch)
+	if t.profile.Create.MayAdoptSilently && !slices.Contains(keys, plan.MatchEmail) {
+		return 0
+	}
+	return len(keys)
+}
 
 // key is one lookup: a filter, and what an account must hold to be a hit.
 type key struct {
@@ -202,11 +210,24 @@ func (t *Target) refusesToFind(by string) {
 }
 
 // taken notes that a create was refused because the account exists.
-func (t *Target) taken(want resource.Resource) {
+func (t *Target) taken(change *plan.Change) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if anchor := want.Text("externalId"); anchor != "" {
-		t.takenFor[anchor] = true
+	if anchor := change.Want.Text("externalId"); anchor != "" {
+		t.takenFor[anchor] = change.Doubt.Sent
+	}
+}
+
+// overlooked learns from an account that is found after a create for it was refused, and
+// was there before: had a listing been complete, it would have been found in that.
+func (t *Target) overlooked(anchor, by string, hits []plan.Found) {
+	t.mu.Lock()
+	maybeOurs, taken := t.takenFor[anchor]
+	proved := t.proved
+	t.mu.Unlock()
+	mine := func(f plan.Found) bool { return f.ExternalID == anchor }
+	if taken && !maybeOurs && proved && slices.Contains(t.match, by) && slices.ContainsFunc(hits, mine) {
+		t.learn(listingShort, "listings leave out accounts that are there, so people are looked up one by one")
 	}
 }
 
@@ -214,7 +235,7 @@ func (t *Target) taken(want resource.Resource) {
 func (t *Target) takenBy(want resource.Resource) reach {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.takenFor[want.Text("externalId")] {
+	if _, taken := t.takenFor[want.Text("externalId")]; taken {
 		return byAnchor
 	}
 	return byMatch

@@ -33,7 +33,7 @@ const (
 // 9865) the page without a next one. complete is true only if what came is as many
 // different accounts as were announced, and the total never changed.
 func (t *Target) List(ctx context.Context, emit func(plan.Found) error) (complete bool, err error) {
-	if !t.profile.List.Supported {
+	if !t.lists() {
 		return false, nil
 	}
 	if err := t.discover(ctx); err != nil {
@@ -52,8 +52,15 @@ func (t *Target) List(ctx context.Context, emit func(plan.Found) error) (complet
 			return false, err
 		}
 	}
-	return l.complete(), nil
+	complete = l.complete()
+	t.mu.Lock()
+	t.proved = t.proved || complete
+	t.mu.Unlock()
+	return complete, nil
 }
+
+// lists tells whether a listing can be complete.
+func (t *Target) lists() bool { return t.profile.List.Supported && !t.knows(listingShort) }
 
 // pager is where a listing has come to.
 type pager struct {
@@ -253,7 +260,7 @@ func (e *Error) aboutCursors() bool {
 // counted. Where a listing cannot be complete, or nobody can tell how long it takes,
 // that is math.MaxInt.
 func (t *Target) Count(ctx context.Context) (accounts, requests int, err error) {
-	if !t.profile.List.Supported {
+	if !t.lists() {
 		return 0, math.MaxInt, nil
 	}
 	if err := t.discover(ctx); err != nil {

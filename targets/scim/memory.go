@@ -42,6 +42,7 @@ const (
 	filterRefused fact = "no filter by "
 	filterIgnored fact = "filters ignored: "
 	anchorsHelp   fact = "lookups by externalId find more"
+	listingShort  fact = "listings leave accounts out"
 	noBulk        fact = "there are no bulk requests"
 	patchMissing  fact = "there is no PATCH"
 	deleteMissing fact = "there is no DELETE"

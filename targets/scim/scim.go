@@ -86,7 +86,8 @@ type Target struct {
 	mu        sync.Mutex
 	refusedBy []string        // match attributes by which a lookup was refused
 	proven    map[string]bool // forms of changes that were seen to work
-	takenFor  map[string]bool // by externalId: a create was refused because the account exists
+	takenFor  map[string]bool // by externalId: a create was refused because the account exists; true: we may have made it
+	proved    bool            // a listing was taken for complete
 	pageSize  int             // how many accounts are asked for at a time
 	first     *page           // the page Count read, for the List that follows
 	firstAt   time.Time

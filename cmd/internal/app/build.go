@@ -173,12 +173,16 @@ func (b *builder) flow(f config.Flow) (engine.Flow, error) {
 	for _, by := range f.Users.Match {
 		match = append(match, string(by))
 	}
+	takesOver := t.cfg.Profile.Create.MayAdoptSilently
+	if takesOver && !slices.Contains(match, plan.MatchEmail) {
+		match = append(match, plan.MatchEmail)
+	}
 	client, err := b.client(t, match)
 	if err != nil {
 		return engine.Flow{}, err
 	}
 	flow := engine.Flow{Flow: ledger.Flow{Job: f.Job, Target: f.Target}, Programs: map[string]*mapping.Program{}, Client: client,
-		Shape: b.owned(client.Shape(), f.Users.Own), Lane: t.lane, Retries: t.profile.Retry.Max, Match: match, Adopt: adoption(f.Users.Adopt),
+		Shape: b.owned(client.Shape(), f.Users.Own), Lane: t.lane, Retries: t.profile.Retry.Max, Match: match, MailTakesOver: takesOver, Adopt: adoption(f.Users.Adopt),
 		Leavers: leavers(f.Leavers), Fate: fate(t.cfg.Profile), Guard: guard(f.Guard), Window: f.Guard.Window, Protect: t.protect, Identity: t.identity}
 	for _, from := range f.From {
 		program, err := b.program(f, from, flow.Shape)

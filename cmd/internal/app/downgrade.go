@@ -36,8 +36,10 @@ func (b *builder) lookups(f config.Flow, flow *engine.Flow, p *profile.Profile) 
 	}
 	problem := place.Problem("the service has no lookup by "+strings.Join(unasked, " and "), "")
 	problem.Path = "jobs." + f.Job + ".users at " + f.Target + ": match"
+	// Whom a create would take over has to be found for certain.
+	certain := p.Create.MayAdoptSilently && slices.Contains(unasked, plan.MatchEmail)
 	switch {
-	case len(asked) > 0:
+	case len(asked) > 0 && !certain:
 		problem.Hint = "people are looked up by " + strings.Join(asked, " and ")
 	case p.List.Supported:
 		problem.Hint = "people are found by reading all accounts"
