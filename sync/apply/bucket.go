@@ -122,16 +122,30 @@ func (t taking) unused() {
 	}
 }
 
-// window is what the target told of a length, made if it told nothing before.
-func (k *bucket) window(per time.Duration) *window {
-	for _, w := range k.windows {
-		if w.per == per && w.kind == told {
-			return w
+// toldMost is how many lengths a target may tell of. One that tells of another in every
+// answer, what is left of a window perhaps, would have us keep them all.
+const toldMost = 8
+
+// window is what the target told of a length; made tells that it told nothing before.
+func (k *bucket) window(per time.Duration) (w *window, made bool) {
+	oldest, known := -1, 0
+	for i, w := range k.windows {
+		if w.kind != told {
+			continue
+		}
+		if w.per == per {
+			return w, false
+		}
+		if known++; oldest < 0 {
+			oldest = i
 		}
 	}
-	w := &window{per: per, kind: told, open: k.underWay}
+	if known >= toldMost {
+		k.windows = slices.Delete(k.windows, oldest, oldest+1)
+	}
+	w = &window{per: per, kind: told, open: k.underWay}
 	k.windows = append(k.windows, w)
-	return w
+	return w, true
 }
 
 // clone is a copy on which the future can be tried out: what is under way counts as

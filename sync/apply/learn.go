@@ -17,9 +17,8 @@ func (t taking) limited(q plan.Quota, sent, now time.Time) {
 	if q.Limit <= 0 || q.Window <= 0 {
 		return
 	}
-	known := len(t.from.windows)
-	w := t.from.window(q.Window)
-	if len(t.from.windows) > known {
+	w, made := t.from.window(q.Window)
+	if made {
 		w.add(sent, now, t.n)
 	}
 	w.n = q.Limit

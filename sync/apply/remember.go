@@ -121,7 +121,7 @@ func (k *bucket) recall(kept ledger.Window, now time.Time) {
 	var w *window
 	switch at := slices.IndexFunc(k.windows, func(w *window) bool { return w.kind == configured && w.per == kept.Per }); {
 	case kept.Told > 0 && kept.Until.IsZero():
-		w = k.window(kept.Per)
+		w, _ = k.window(kept.Per)
 		w.n = kept.Told
 	case kept.Told > 0:
 		w = &window{per: kept.Per, n: kept.Told, kind: taught, until: kept.Until}

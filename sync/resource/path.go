@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	filter "github.com/scim2/filter-parser/v2"
 )
@@ -157,7 +159,7 @@ func unquote(text string) string {
 // and what to write instead.
 func (s Shape) Parse(text string) (Path, error) {
 	raw, err := filter.ParsePath([]byte(text))
-	if err != nil {
+	if err != nil || !utf8.ValidString(text) {
 		return Path{}, errors.New(`not a SCIM path; write for example userName, name.givenName or emails[type eq "work"].value`)
 	}
 	p := Path{URN: raw.AttributePath.URI(), Attr: raw.AttributePath.AttributeName, Sub: raw.AttributePath.SubAttributeName()}
@@ -184,7 +186,11 @@ func comparisons(e filter.Expression) ([]Eq, error) {
 		}
 		switch v := e.CompareValue.(type) {
 		case string:
-			return []Eq{{e.AttributePath.AttributeName, unquote(`"` + v + `"`)}}, nil
+			value := unquote(`"` + v + `"`)
+			if strings.ContainsFunc(value, unicode.IsControl) {
+				return nil, fmt.Errorf("the filter compares %s with a text that holds control characters", e.AttributePath)
+			}
+			return []Eq{{e.AttributePath.AttributeName, value}}, nil
 		case bool:
 			return []Eq{{e.AttributePath.AttributeName, v}}, nil
 		}

@@ -221,30 +221,43 @@ type toldOperation struct {
 
 func parseBulk(body []byte) (toldOperations, error) {
 	var told struct {
-		Operations *[]toldOperation
+		Operations *[]json.RawMessage // not of operations: where there are two lists, they would be mixed
 	}
-	if err := json.Unmarshal(body, &told); err != nil {
+	if err := decode(body, &told); err != nil {
 		return nil, fmt.Errorf("not a BulkResponse: %w", err)
 	}
 	if told.Operations == nil {
 		return nil, fmt.Errorf("not a BulkResponse: it has no Operations")
 	}
-	return *told.Operations, nil
+	ops := make(toldOperations, len(*told.Operations))
+	for i, raw := range *told.Operations {
+		if err := json.Unmarshal(raw, &ops[i]); err != nil {
+			return nil, fmt.Errorf("not a BulkResponse: operation %d: %w", i, err)
+		}
+	}
+	return ops, nil
 }
 
-// of gives what is told of each of n operations, nil for nothing: by their bulkIds, or,
-// where the service echoes none at all and tells of every one, by their places.
+// of gives what is told of each of n operations, nil for nothing, or for two things: by
+// their bulkIds, or, where the service echoes none at all and tells of every one, by their
+// places.
 func (ops toldOperations) of(n int) []*toldOperation {
 	told := make([]*toldOperation, n)
-	echoed := false
+	echoed, twice := false, []int{}
 	for k := range ops {
 		if ops[k].BulkID == nil {
 			continue
 		}
 		echoed = true
 		if i, err := strconv.Atoi(fmt.Sprint(ops[k].BulkID)); err == nil && i >= 0 && i < n {
+			if told[i] != nil {
+				twice = append(twice, i)
+			}
 			told[i] = &ops[k]
 		}
+	}
+	for _, i := range twice {
+		told[i] = nil
 	}
 	if !echoed && len(ops) == n {
 		for i := range told {

@@ -1,9 +1,7 @@
 package scim
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -126,10 +124,8 @@ func (l loose) supported(name string) *bool {
 
 // parseObject reads a JSON object.
 func parseObject(body []byte) (loose, error) {
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
-	dec.UseNumber()
 	var o map[string]any
-	if err := dec.Decode(&o); err != nil || o == nil {
+	if err := decode(body, &o); err != nil || o == nil {
 		return nil, errors.New("it is no JSON object")
 	}
 	return o, nil
@@ -163,9 +159,7 @@ func parseConfig(body []byte) (*config, error) {
 // parseList reads a ListResponse, or a bare array. One that does not hold all is none.
 func parseList(body []byte) ([]loose, error) {
 	var bare []any
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
-	dec.UseNumber()
-	if dec.Decode(&bare) == nil {
+	if decode(body, &bare) == nil && bare != nil {
 		return objects(bare), nil
 	}
 	o, err := parseObject(body)

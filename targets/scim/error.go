@@ -131,6 +131,7 @@ func Clean(text string, hidden []string) string {
 	for _, secret := range hidden {
 		text = strings.ReplaceAll(text, secret, "[secret]")
 	}
+	text = text[:min(len(text), 16<<10)] // of megabytes the rest need not be looked at
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
 			return ' '

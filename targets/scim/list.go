@@ -149,7 +149,7 @@ func (l *listing) take(p *page) error {
 	n := len(p.resources)
 	l.empty = n == 0
 	// An empty page behind the end may announce nothing.
-	if p.total != l.total && (n > 0 || p.total > 0) {
+	if p.odd || p.total != l.total && (n > 0 || p.total > 0) {
 		l.doubt = true
 	}
 	if p.next != "" && l.mode == profile.ListIndex { // RFC 9865 section 2.3: then so

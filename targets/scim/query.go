@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"scimsync/targets/scim/profile"
 )
@@ -139,6 +140,9 @@ func comparison(l *profile.Lookup, by profile.By, value string) (string, bool) {
 // quote writes a filter's comparison value, which is a JSON string (RFC 7644
 // section 3.4.2.2).
 func quote(value string) string {
+	if !utf8.ValidString(value) {
+		value = string([]rune(value)) // not as \ufffd, which some parsers want in capitals
+	}
 	text, err := encode(value)
 	if err != nil {
 		panic("scim: a string is not JSON: " + err.Error())

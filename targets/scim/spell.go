@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"scimsync/sync/plan"
 	"scimsync/sync/resource"
@@ -251,14 +253,28 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
-// userPath is where an account stands. An id that would lead somewhere else, the
-// collection for example, is refused: ids are the server's words, not ours.
+// userPath is where an account stands.
 func (t *Target) userPath(id string) (string, error) {
-	switch {
-	case id == "":
-		return "", errors.New("the account's id is not known")
-	case id == "." || id == ".." || strings.EqualFold(id, "bulkId"):
-		return "", fmt.Errorf("%q cannot be the id of an account", id)
+	if err := remoteID(id); err != nil {
+		return "", err
 	}
 	return t.profile.Paths.Users + "/" + url.PathEscape(id), nil
+}
+
+// maxID is how many bytes the id of an account has at most. It is kept, and stands in
+// addresses.
+const maxID = 1000
+
+// remoteID refuses what cannot be the id of an account: ids are the server's words, not
+// ours, and one must not lead somewhere else, to the collection for example.
+func remoteID(id string) error {
+	switch {
+	case id == "":
+		return errors.New("the account's id is not known")
+	case len(id) > maxID:
+		return fmt.Errorf("an id of %d bytes cannot be the id of an account", len(id))
+	case id == "." || id == ".." || strings.EqualFold(id, "bulkId"), !utf8.ValidString(id), strings.ContainsFunc(id, unicode.IsControl):
+		return fmt.Errorf("%q cannot be the id of an account", id)
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,22 @@ type page struct {
 	total     int    // -1: not given
 	next      string // cursor of the page behind it (RFC 9865 section 2.1)
 	resources []json.RawMessage
+	// odd tells that it says neither how many there are nor which, or a number that is
+	// none: it may show accounts, and proves nothing about others.
+	odd bool
+}
+
+// decode reads one JSON value, and nothing behind it. Numbers stay as they are written.
+func decode(body []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
+	dec.UseNumber()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the JSON")
+	}
+	return nil
 }
 
 // parsePage reads a ListResponse. Numbers may come as strings.
@@ -35,9 +52,7 @@ func parsePage(body []byte) (*page, error) {
 		NextCursor   any
 		Resources    *[]json.RawMessage
 	}
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
-	dec.UseNumber()
-	if err := dec.Decode(&list); err != nil {
+	if err := decode(body, &list); err != nil {
 		return nil, fmt.Errorf("not a ListResponse: %w", err)
 	}
 	labelled := false
@@ -47,9 +62,9 @@ func parsePage(body []byte) (*page, error) {
 	if !labelled && list.TotalResults == nil && list.Resources == nil {
 		return nil, errors.New("not a ListResponse")
 	}
-	p := &page{total: -1}
+	p := &page{total: -1, odd: list.TotalResults != nil || list.Resources == nil}
 	if n, err := strconv.Atoi(strings.TrimSpace(fmt.Sprint(list.TotalResults))); err == nil && n >= 0 {
-		p.total = n
+		p.total, p.odd = n, false
 	}
 	p.next, _ = list.NextCursor.(string)
 	if list.Resources != nil {
@@ -61,10 +76,8 @@ func parsePage(body []byte) (*page, error) {
 // parseUser reads one account. An account without an id, or with two attributes of
 // one name, is an error: it cannot be told what it says.
 func (t *Target) parseUser(raw json.RawMessage) (plan.Found, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
 	var body map[string]any
-	if err := dec.Decode(&body); err != nil {
+	if err := decode(raw, &body); err != nil {
 		return plan.Found{}, fmt.Errorf("read an account: %w", err)
 	}
 	body, err := t.respell(body)
@@ -77,6 +90,9 @@ func (t *Target) parseUser(raw json.RawMessage) (plan.Found, error) {
 	found := plan.Found{Body: body, ID: text(body["id"]), UserName: text(body["userName"]), ExternalID: text(body["externalId"])}
 	if found.ID == "" {
 		return plan.Found{}, errors.New("read an account: it has no id")
+	}
+	if err := remoteID(found.ID); err != nil {
+		return plan.Found{}, fmt.Errorf("read an account: %w", err)
 	}
 	if meta, ok := body["meta"].(map[string]any); ok {
 		found.Version, _ = meta["version"].(string)
