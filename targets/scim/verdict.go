@@ -80,16 +80,9 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 		}
 		return plan.Result{Verdict: plan.Stop, Err: err}
 	}
-	var body struct {
-		ID   any `json:"id"`
-		Meta struct {
-			Version any `json:"version"`
-		} `json:"meta"`
-	}
-	// An answer without a usable body is judged by what else it holds.
-	_ = json.Unmarshal(a.body, &body)
+	id, version := told(a.body)
 	ack := plan.Ack{RemoteID: change.RemoteID, Version: a.header.Get("ETag")}
-	if version, ok := body.Meta.Version.(string); ok && ack.Version == "" {
+	if ack.Version == "" {
 		ack.Version = version
 	}
 	ack.Shown, ack.AsSent = t.shown(change, c, a)
@@ -107,7 +100,7 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 	case !creates || (a.status != http.StatusOK && a.status != http.StatusCreated):
 		return doubt("an answer that SCIM does not know here")
 	}
-	if ack.RemoteID = idText(body.ID); ack.RemoteID == "" {
+	if ack.RemoteID = id; ack.RemoteID == "" {
 		ack.RemoteID = t.locationID(a)
 	}
 	if _, err := t.userPath(ack.RemoteID); err != nil {
@@ -120,6 +113,26 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 		return plan.Result{Verdict: plan.Taken, Err: fmt.Errorf("%s %s: %d: %w", c.method, c.path, a.status, err)}
 	}
 	return plan.Result{Ack: ack}
+}
+
+// told reads an account's id and its version. An answer without a usable body tells
+// neither and is judged by what else it holds.
+func told(body []byte) (id, version string) {
+	for name, value := range members(body) {
+		switch {
+		case strings.EqualFold(name, "id"):
+			var v any
+			_ = json.Unmarshal(value, &v)
+			id = idText(v)
+		case strings.EqualFold(name, "meta"):
+			var meta struct {
+				Version any `json:"version"`
+			}
+			_ = json.Unmarshal(value, &meta)
+			version, _ = meta.Version.(string)
+		}
+	}
+	return id, version
 }
 
 // idText reads an id, which some servers send as a number.

@@ -1,6 +1,40 @@
 package scim
 
-import "testing"
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzMembers holds the members against what encoding/json makes of the same text.
+func FuzzMembers(f *testing.F) {
+	for _, text := range []string{`{"id":"1","meta":{"version":"W/\"2\""},"a":[1,{"b":null}],"c":-1e3,"d":true}`, ` { "a" : "x\\" , "a" : [ ] } `,
+		`{}`, `{"a":{}}`, `null`, `[]`, `"{"`, `{"a":1}}`, `{"a":1`, `{"":""}`, `<html>`, "\ufeff{}"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got := map[string]string{}
+		for name, value := range members(text) {
+			if strings.Contains(name, `\`) || !utf8.ValidString(name) {
+				t.Skip("a name that decoding changes")
+			}
+			got[name] = string(value)
+		}
+		want := map[string]string{}
+		var decoded map[string]json.RawMessage
+		if json.Unmarshal(text, &decoded) == nil {
+			for name, value := range decoded {
+				want[name] = string(bytes.TrimSpace(value))
+			}
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%q: %v, not %v", text, got, want)
+		}
+	})
+}
 
 func TestVerbatim(t *testing.T) {
 	sent := `{"schemas":["a"],"userName":"x","emails":[{"type":"work","value":"x@example.org"}],"active":true}`
