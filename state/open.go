@@ -89,10 +89,9 @@ func OpenScratch(path string) (*State, error) {
 
 func boltOptions() *bolt.Options {
 	opts := &bolt.Options{
-		Timeout:        defaultWait, // only a second line: the file is locked before bbolt sees it
-		FreelistType:   bolt.FreelistMapType,
-		NoFreelistSync: true,
-		NoStatistics:   true,
+		Timeout:      defaultWait, // only a second line: the file is locked before bbolt sees it
+		FreelistType: bolt.FreelistMapType,
+		NoStatistics: true,
 	}
 	if strconv.IntSize == 64 {
 		// Address space, not memory. As long as the file fits, no write has to wait for
@@ -151,7 +150,7 @@ func create(path string, sch schema) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	db, err := bolt.Open(temp, 0o600, &bolt.Options{Timeout: defaultWait, NoFreelistSync: true})
+	db, err := bolt.Open(temp, 0o600, &bolt.Options{Timeout: defaultWait})
 	if err != nil {
 		return err
 	}

@@ -202,6 +202,48 @@ func TestPageOfTwoParentsIsNoticed(t *testing.T) {
 	}
 }
 
+func TestPageInUseListedAsFree(t *testing.T) {
+	good := stateFile(t)
+	m, err := readMeta(bytes.NewReader(good))
+	must(t, err)
+	list := good[m.freelist*uint64(m.pageSize):]
+	if native.Uint16(list[10:]) == 0 {
+		t.Fatal("no page is free in the file that is to be damaged")
+	}
+	for free, want := range map[uint64]string{m.root: "used twice", m.freelist: "used twice", m.pages: "there is none", 1: "there is none"} {
+		b := bytes.Clone(good)
+		native.PutUint64(b[m.freelist*uint64(m.pageSize)+pageHeader:], free)
+		dir := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(dir, fileName), b, 0o600))
+		if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("page %d: %v", free, err)
+		}
+	}
+}
+
+func TestFileWithoutAListOfFreePages(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, fileName)
+	must(t, os.WriteFile(path, stateFile(t), 0o600))
+	db, err := bolt.Open(path, 0o600, &bolt.Options{NoFreelistSync: true})
+	must(t, err)
+	must(t, db.Update(func(tx *bolt.Tx) error { return nil }))
+	must(t, db.Close())
+	for range 2 {
+		s, err := Open(dir, Options{})
+		must(t, err)
+		must(t, s.Merge("hr", rows("hr", 500), nil))
+		must(t, s.Check())
+		must(t, s.Close())
+	}
+	f, err := os.Open(path)
+	must(t, err)
+	defer f.Close()
+	if m, err := readMeta(f); err != nil || m.freelist == noFreelist {
+		t.Errorf("the file still has no list: %v, %v", m, err)
+	}
+}
+
 func TestDamageUnderAnOpenStateIsFound(t *testing.T) {
 	s := openNew(t)
 	must(t, s.Merge("hr", rows("hr", 500), nil))

@@ -20,6 +20,8 @@ import (
 //	leaf           count times: flags u32, position u32, key length u32, value length u32;
 //	               then the keys and values. A value with flag 1 is a bucket: root page
 //	               u64, sequence u64; with root 0 a leaf page stands behind it.
+//	freelist       count times a page u64; with a count of 65535 the first is the count.
+//	               A file without a list names no page for it.
 //
 // The newer of the two valid meta pages counts.
 const (
@@ -33,7 +35,11 @@ const (
 
 	flagBranch = 0x01
 	flagLeaf   = 0x02
+	flagFree   = 0x10
 	flagBucket = 0x01
+
+	noFreelist = ^uint64(0)
+	manyFree   = 0xFFFF
 
 	// maxDepth is far above what a file of any size has.
 	maxDepth = 64
@@ -67,12 +73,16 @@ func verify(f *os.File) error {
 	if err := w.tree(m.root, 0); err != nil {
 		return fmt.Errorf("it is damaged: %w", err)
 	}
+	if err := w.free(m.freelist); err != nil {
+		return fmt.Errorf("it is damaged: %w", err)
+	}
 	return nil
 }
 
 type meta struct {
 	pageSize uint32
 	root     uint64
+	freelist uint64
 	pages    uint64
 	txid     uint64
 }
@@ -97,7 +107,7 @@ func readMeta(f io.ReaderAt) (meta, error) {
 		sum := fnv.New64a()
 		sum.Write(b[:metaLen-8])
 		m := meta{pageSize: native.Uint32(b[8:]), root: native.Uint64(b[16:]),
-			pages: native.Uint64(b[40:]), txid: native.Uint64(b[48:])}
+			freelist: native.Uint64(b[32:]), pages: native.Uint64(b[40:]), txid: native.Uint64(b[48:])}
 		valid := native.Uint32(b[4:]) == boltVersion && sum.Sum64() == native.Uint64(b[56:]) &&
 			m.pageSize >= 1024 && m.pageSize <= 1<<16 && (at == 0 || at == int64(m.pageSize))
 		if valid && (!found || m.txid > best.txid) {
@@ -162,10 +172,9 @@ func (w *walker) page(id uint64, depth int) ([]byte, error) {
 		return nil, errors.New("it goes on behind the end")
 	}
 	for i := id; i <= id+over; i++ {
-		if w.seen[i/64]&(1<<(i%64)) != 0 {
-			return nil, errors.New("it is used twice")
+		if err := w.mark(i); err != nil {
+			return nil, err
 		}
-		w.seen[i/64] |= 1 << (i % 64)
 	}
 	if over == 0 {
 		return buf, nil
@@ -173,6 +182,47 @@ func (w *walker) page(id uint64, depth int) ([]byte, error) {
 	long := make([]byte, (over+1)*size)
 	_, err := w.file.ReadAt(long, int64(id*size))
 	return long, err
+}
+
+// mark notes that a page is used, or free.
+func (w *walker) mark(id uint64) error {
+	if w.seen[id/64]&(1<<(id%64)) != 0 {
+		return errors.New("it is used twice")
+	}
+	w.seen[id/64] |= 1 << (id % 64)
+	return nil
+}
+
+// free visits the list of the free pages: none of them may be in use. The tree comes
+// first.
+func (w *walker) free(id uint64) error {
+	if id == noFreelist {
+		return nil
+	}
+	p, err := w.page(id, 0)
+	if err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	if flags := native.Uint16(p[8:]); flags != flagFree {
+		return fmt.Errorf("page %d: it is of type %#x and should list the free pages", id, flags)
+	}
+	list, count := p[pageHeader:], uint64(native.Uint16(p[10:]))
+	if count == manyFree {
+		count, list = native.Uint64(list), list[8:]
+	}
+	if count > uint64(len(list)/8) {
+		return fmt.Errorf("page %d: it lists more free pages than it has room for", id)
+	}
+	for ; count > 0; count, list = count-1, list[8:] {
+		free := native.Uint64(list)
+		if free < 2 || free >= w.meta.pages {
+			return fmt.Errorf("page %d: it lists page %d as free, and there is none", id, free)
+		}
+		if err := w.mark(free); err != nil {
+			return fmt.Errorf("page %d is listed as free: %w", free, err)
+		}
+	}
+	return nil
 }
 
 func (w *walker) branch(id uint64, p []byte, depth int) error {
