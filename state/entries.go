@@ -29,15 +29,20 @@ const entryHead = idLen + 1
 type accounts struct{ info, entries, logins, remotes *bolt.Bucket }
 
 func findAccounts(tx *bolt.Tx, target string) (a accounts, ok bool) {
-	id := targetNames.find(tx, target)
-	if id == nil {
-		return a, false
-	}
-	b := tx.Bucket(bucketTargets).Bucket(id)
+	b := findTarget(tx, target)
 	if b == nil {
 		return a, false
 	}
 	return accounts{b, b.Bucket(bucketEntries), b.Bucket(bucketLogins), b.Bucket(bucketRemotes)}, true
+}
+
+// findTarget gives the target's bucket; nil: there is none.
+func findTarget(tx *bolt.Tx, target string) *bolt.Bucket {
+	id := targetNames.find(tx, target)
+	if id == nil {
+		return nil
+	}
+	return tx.Bucket(bucketTargets).Bucket(id)
 }
 
 func claimAccounts(tx *bolt.Tx, target string) (a accounts, err error) {
@@ -104,21 +109,21 @@ func (s *State) Entries(target string, keys []record.Key) ([]*ledger.Entry, erro
 
 // ByLogin implements engine.Entries.
 func (s *State) ByLogin(target, folded string) (record.Key, bool, error) {
-	return s.lookUp(target, folded, func(a accounts) *bolt.Bucket { return a.logins })
+	return s.lookUp(target, bucketLogins, folded)
 }
 
 // ByRemote implements engine.Entries.
 func (s *State) ByRemote(target, id string) (record.Key, bool, error) {
-	return s.lookUp(target, id, func(a accounts) *bolt.Bucket { return a.remotes })
+	return s.lookUp(target, bucketRemotes, id)
 }
 
-func (s *State) lookUp(target, what string, index func(accounts) *bolt.Bucket) (key record.Key, known bool, err error) {
+func (s *State) lookUp(target string, index []byte, what string) (key record.Key, known bool, err error) {
 	err = s.view("look up at "+target, func(tx *bolt.Tx) (err error) {
-		a, ok := findAccounts(tx, target)
-		if !ok {
+		b := findTarget(tx, target)
+		if b == nil {
 			return nil
 		}
-		k := index(a).Get([]byte(what))
+		k := b.Bucket(index).Get([]byte(what))
 		if k == nil {
 			return nil
 		}

@@ -82,14 +82,17 @@ func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) 
 		}()
 	}
 	w := &walk{Carry: c, commits: newCommitter(c.Flow, c.Ledger, cancel), cancel: cancel,
-		packing: NewPacking(c.Target), begun: make(chan [][]*plan.Change), work: make(chan []*plan.Change)}
+		packing: NewPacking(c.Target), work: make(chan []*plan.Change, pageSize)}
 	w.report = Report{Done: map[plan.Action]int{}}
 	var workers sync.WaitGroup
-	workers.Go(func() { w.handOut(ctx) })
 	for range c.Lane.Concurrency() {
 		workers.Go(func() {
 			for changes := range w.work {
-				w.carry(ctx, changes)
+				if w.mayGoOn(ctx) == nil {
+					w.carry(ctx, changes)
+				} else {
+					w.unsent(changes, true)
+				}
 				w.busy.Add(-len(changes))
 			}
 		})
@@ -98,7 +101,7 @@ func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) 
 	if err == nil {
 		err = w.rest(ctx)
 	}
-	close(w.begun)
+	close(w.work)
 	workers.Wait()
 	if failed := w.commits.close(); failed != nil {
 		err = fmt.Errorf("store what %s acknowledged: %w; nothing more was sent", c.Flow.Target, failed)
@@ -114,9 +117,8 @@ type walk struct {
 	*Carry
 	commits *committer
 	packing *Packing
-	begun   chan [][]*plan.Change // pages whose intents are stored
-	work    chan []*plan.Change   // what travels together
-	busy    sync.WaitGroup        // changes of begun pages that have not come to their end
+	work    chan []*plan.Change // what travels together, its intents stored
+	busy    sync.WaitGroup      // changes whose intents are stored and that have not come to their end
 	cancel  context.CancelFunc
 	page    [][]*plan.Change
 	paged   int // changes of the page
@@ -163,7 +165,8 @@ func (w *walk) rest(ctx context.Context) error {
 // Stage orders changes: all of a stage have ended before the next one begins.
 func Stage(c *plan.Change) [2]int { return [2]int{c.Action.Phase(), c.Round} }
 
-// flush stores the intents of a page and has it handed out.
+// flush stores the intents of a page and gives it to the workers, who are still busy with
+// the one before.
 func (w *walk) flush(ctx context.Context) error {
 	page := w.page
 	w.page, w.paged = nil, 0
@@ -185,35 +188,9 @@ func (w *walk) flush(ctx context.Context) error {
 	}
 	for _, changes := range page {
 		w.busy.Add(len(changes))
+		w.work <- changes
 	}
-	w.begun <- page
 	return nil
-}
-
-// handOut gives the changes of begun pages to the workers. The intents of one page are
-// stored while the one before it is sent.
-func (w *walk) handOut(ctx context.Context) {
-	defer close(w.work)
-	for page := range w.begun {
-		for _, changes := range page {
-			if !w.handOne(ctx, changes) {
-				w.unsent(changes, true)
-				w.busy.Add(-len(changes))
-			}
-		}
-	}
-}
-
-func (w *walk) handOne(ctx context.Context, changes []*plan.Change) bool {
-	if w.mayGoOn(ctx) != nil {
-		return false
-	}
-	select {
-	case w.work <- changes:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // mayGoOn tells whether the next change may be sent.

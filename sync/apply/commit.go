@@ -13,8 +13,8 @@ import (
 // target, so one commit serves many. Nothing waits for the time to pass: what depends
 // on an acknowledgement drains.
 const (
-	commitEvery = 20 * time.Millisecond
-	commitMost  = 256
+	commitEvery = 50 * time.Millisecond
+	commitMost  = 512
 	outstanding = 1000
 )
 
@@ -29,7 +29,7 @@ type committer struct {
 
 	waiting  sync.WaitGroup // outcomes that are neither stored nor refused
 	draining atomic.Bool
-	hurry    chan struct{}
+	hurry    chan struct{} // holds one word at most: do not wait for more
 
 	mu  sync.Mutex
 	err error
@@ -54,16 +54,24 @@ func newCommitter(flow ledger.Flow, l Ledger, broken func()) *committer {
 func (c *committer) put(p pending) {
 	c.waiting.Add(1)
 	c.queue <- p
+	if len(c.queue) >= commitMost {
+		c.now()
+	}
+}
+
+// now has what is queued stored at once.
+func (c *committer) now() {
+	select {
+	case c.hurry <- struct{}{}:
+	default: // it was told already
+	}
 }
 
 // drain waits until everything is stored, or nothing is stored any more. Nothing may
 // be put meanwhile.
 func (c *committer) drain() {
 	c.draining.Store(true)
-	select {
-	case c.hurry <- struct{}{}:
-	default: // it was told already
-	}
+	c.now()
 	c.waiting.Wait()
 	c.draining.Store(false)
 }
@@ -71,6 +79,7 @@ func (c *committer) drain() {
 // close stores what is queued and gives the first error.
 func (c *committer) close() error {
 	close(c.queue)
+	c.now()
 	<-c.closed
 	return c.failed()
 }
@@ -84,7 +93,7 @@ func (c *committer) failed() error {
 func (c *committer) run() {
 	defer close(c.closed)
 	for first := range c.queue {
-		batch := c.gather([]pending{first})
+		batch := c.gather(first)
 		if c.failed() == nil {
 			if err := c.store(batch); err != nil {
 				c.mu.Lock()
@@ -128,21 +137,26 @@ func (c *committer) store(batch []pending) error {
 	return nil
 }
 
-func (c *committer) gather(batch []pending) []pending {
-	timer := time.NewTimer(commitEvery)
-	defer timer.Stop()
-	for len(batch) < commitMost {
-		if c.draining.Load() && len(c.queue) == 0 {
-			return batch
+// gather waits for more and takes what is queued: that costs less than to take each
+// outcome when it comes.
+func (c *committer) gather(first pending) []pending {
+	if !c.draining.Load() && len(c.queue) < commitMost {
+		timer := time.NewTimer(commitEvery)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-c.hurry:
 		}
+	}
+	batch := []pending{first}
+	for len(batch) < commitMost {
 		select {
 		case p, open := <-c.queue:
 			if !open {
 				return batch
 			}
 			batch = append(batch, p)
-		case <-c.hurry: // looks again whether anything is left
-		case <-timer.C:
+		default:
 			return batch
 		}
 	}

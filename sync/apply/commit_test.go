@@ -30,7 +30,7 @@ func TestCommitsAreGrouped(t *testing.T) {
 			}})
 		}
 		c.drain()
-		if stored != 600 || w.commits != 3 || time.Since(w.start) > 50*time.Millisecond {
+		if stored != 600 || w.commits != 2 || time.Since(w.start) > 50*time.Millisecond {
 			t.Errorf("%d stored in %d transactions after %v", stored, w.commits, time.Since(w.start))
 		}
 		for i, e := range w.journal {

@@ -14,7 +14,7 @@ func (w *work) guard() error {
 		if w.approved(c) && (c.Action == plan.Create || c.Action == plan.Adopt) {
 			coming++
 		}
-		if w.approved(c) || w.rejected[c.Digest()] || c.Temporary != "" {
+		if w.approved(c) || w.denied(c) || c.Temporary != "" {
 			return nil
 		}
 		n[plan.LimitFirstRun]++
@@ -51,7 +51,7 @@ func (w *work) guard() error {
 func (w *work) each(fn func(*plan.Change) error) error {
 	return w.book.each(func(c *plan.Change) error {
 		approved := w.approved(c)
-		c.Held = !approved && (w.rejected[c.Digest()] || w.ruling.Holds(c))
+		c.Held = !approved && (w.denied(c) || w.ruling.Holds(c))
 		c.Approved = approved || w.ruling.Frees(c)
 		return fn(c)
 	})

@@ -32,8 +32,11 @@ const yesLasts = 7 * 24 * time.Hour
 // approved tells whether a human said yes to the change. To take over the account that
 // a create made, which was sent and is in doubt, needs no other yes than the create.
 func (w *work) approved(c *plan.Change) bool {
-	return c.Doubt.Created && c.Action == plan.Adopt || w.said(c.Digest())
+	return c.Doubt.Created && c.Action == plan.Adopt || w.approval != nil && w.said(c.Digest())
 }
+
+// denied tells whether a human said no to the change.
+func (w *work) denied(c *plan.Change) bool { return len(w.rejected) > 0 && w.rejected[c.Digest()] }
 
 // said tells whether somebody said yes to a digest, and not too long ago.
 func (w *work) said(digest string) bool {
@@ -103,7 +106,7 @@ func (w *work) hold() (*ledger.Hold, error) {
 	hold := &ledger.Hold{ID: plan.HoldID(p.Job, p.Target, p.HeldDigest), Job: p.Job, Target: p.Target, Digest: p.HeldDigest, Limits: p.Holds, At: w.at, Run: w.how.Run}
 	err := w.each(func(c *plan.Change) error {
 		if c.Held {
-			no := w.rejected[c.Digest()]
+			no := w.denied(c)
 			if no {
 				hold.Rejected = w.rejecter()
 			}

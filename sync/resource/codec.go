@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sort"
-	"unicode/utf8"
 )
 
 // New makes a resource of paths and values. Values that are nil, empty lists and
@@ -130,45 +129,11 @@ func (r Resource) MarshalJSON() ([]byte, error) {
 		}
 		b = append(appendString(b, r.Attrs[i].Path), ':')
 		var err error
-		if b, err = appendValue(b, r.Attrs[i].Value); err != nil {
+		if b, err = AppendJSON(b, r.Attrs[i].Value); err != nil {
 			return nil, fmt.Errorf("encode %s: %w", r.Attrs[i].Path, err)
 		}
 	}
 	return append(b, '}'), nil
-}
-
-func appendValue(b []byte, v any) ([]byte, error) {
-	switch v := v.(type) {
-	case string:
-		return appendString(b, v), nil
-	case bool:
-		return append(b, literal(v)...), nil
-	}
-	raw, err := json.Marshal(v)
-	return append(b, raw...), err
-}
-
-// appendString writes a JSON string. Most are plain and need no escaping.
-func appendString(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
-			return appendEscaped(b, s)
-		}
-	}
-	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"')
-}
-
-// appendEscaped leaves < > & as they are: they stand in filters and names.
-func appendEscaped(b []byte, s string) []byte {
-	buf := bytes.NewBuffer(b)
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil { // a string always encodes
-		panic("resource: encode string: " + err.Error())
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.

@@ -1,13 +1,17 @@
 package resource
 
-import "maps"
+import (
+	"maps"
+	"strings"
+)
 
 // Nest gives a resource as the body of a SCIM request (RFC 7643 section 3): nested,
 // extensions in objects of their own, lists as arrays. `schemas` and `active` are
 // for the caller to add; Shape.Schemas gives the former.
 func Nest(r Resource, shape Shape) map[string]any {
-	body := map[string]any{}
-	elements := map[string]map[string]any{} // by head: what belongs to one element
+	body := make(map[string]any, len(r.Attrs)+2)
+	var element map[string]any // that of the attribute before, and its head
+	head := ""
 	for _, a := range r.Attrs {
 		at := Split(a.Path)
 		def := shape.find(at)
@@ -21,13 +25,12 @@ func Nest(r Resource, shape Shape) map[string]any {
 				push(holder, at.Attr, bare(def, e))
 			}
 		case len(at.Filter) > 0:
-			e := elements[at.Head()]
-			if e == nil {
-				e = map[string]any(build(at, Element{}))
-				elements[at.Head()] = e
-				push(holder, at.Attr, e)
+			// Attributes are sorted: what belongs to one element stands together.
+			if h := a.Path[:strings.LastIndexByte(a.Path, ']')+1]; element == nil || h != head {
+				element, head = build(at, Element{}), h
+				push(holder, at.Attr, element)
 			}
-			e[at.Sub] = a.Value
+			element[at.Sub] = a.Value
 		case at.Sub != "":
 			object(holder, at.Attr)[at.Sub] = a.Value
 		default:

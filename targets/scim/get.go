@@ -41,7 +41,7 @@ func (t *Target) shown(change *plan.Change, c call, a *answer) (found *plan.Foun
 	if len(a.body) == 0 || a.cut != nil {
 		return nil, false
 	}
-	if change.Action == plan.Create && verbatim(c.body, a.body) {
+	if change.Action == plan.Create && verbatim(members(c.body), a.members()) {
 		return nil, true
 	}
 	account, err := t.parseUser(a.body)

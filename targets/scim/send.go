@@ -39,6 +39,15 @@ type answer struct {
 	body   []byte
 	cut    error    // why the body is not whole; nil: it is
 	hidden []string // secrets of the request, to be kept out of messages
+	parts  []member // of the body, once somebody asked for them
+}
+
+// members gives the members of the body, a JSON object.
+func (a *answer) members() []member {
+	if a.parts == nil {
+		a.parts = members(a.body)
+	}
+	return a.parts
 }
 
 // send sends one request and reads its answer. A request without an answer gives an

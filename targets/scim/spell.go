@@ -1,8 +1,6 @@
 package scim
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -242,15 +240,13 @@ func (t *Target) body(r resource.Resource, active bool) map[string]any {
 	return body
 }
 
-// encode writes JSON as SCIM servers expect it: <, > and & stand for themselves.
+// encode writes JSON.
 func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	b, err := resource.AppendJSON(make([]byte, 0, 512), v)
+	if err != nil {
 		return nil, fmt.Errorf("encode the request: %w", err)
 	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
+	return b, nil
 }
 
 // userPath is where an account stands.

@@ -80,11 +80,8 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 		}
 		return plan.Result{Verdict: plan.Stop, Err: err}
 	}
-	id, version := told(a.body)
-	ack := plan.Ack{RemoteID: change.RemoteID, Version: a.header.Get("ETag")}
-	if ack.Version == "" {
-		ack.Version = version
-	}
+	// An answer without a usable body is judged by what else it holds.
+	ack := plan.Ack{RemoteID: change.RemoteID, Version: a.version()}
 	ack.Shown, ack.AsSent = t.shown(change, c, a)
 	doubt := func(why string) plan.Result {
 		return plan.Result{Verdict: plan.InDoubt, Err: fmt.Errorf("%s %s: %d: %s", c.method, c.path, a.status, why)}
@@ -100,7 +97,7 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 	case !creates || (a.status != http.StatusOK && a.status != http.StatusCreated):
 		return doubt("an answer that SCIM does not know here")
 	}
-	if ack.RemoteID = id; ack.RemoteID == "" {
+	if ack.RemoteID = a.id(); ack.RemoteID == "" {
 		ack.RemoteID = t.locationID(a)
 	}
 	if _, err := t.userPath(ack.RemoteID); err != nil {
@@ -115,24 +112,33 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 	return plan.Result{Ack: ack}
 }
 
-// told reads an account's id and its version. An answer without a usable body tells
-// neither and is judged by what else it holds.
-func told(body []byte) (id, version string) {
-	for name, value := range members(body) {
-		switch {
-		case strings.EqualFold(name, "id"):
+// id is the account's id, if the answer tells it.
+func (a *answer) id() (id string) {
+	for _, m := range a.members() {
+		if strings.EqualFold(string(m.name), "id") {
 			var v any
-			_ = json.Unmarshal(value, &v)
+			_ = json.Unmarshal(m.value, &v)
 			id = idText(v)
-		case strings.EqualFold(name, "meta"):
-			var meta struct {
-				Version any `json:"version"`
-			}
-			_ = json.Unmarshal(value, &meta)
-			version, _ = meta.Version.(string)
 		}
 	}
-	return id, version
+	return id
+}
+
+// version is the account's version (RFC 7644 section 3.14), if the answer tells it.
+func (a *answer) version() string {
+	if tag := a.header.Get("ETag"); tag != "" {
+		return tag
+	}
+	var meta struct {
+		Version any `json:"version"`
+	}
+	for _, m := range a.members() {
+		if strings.EqualFold(string(m.name), "meta") {
+			_ = json.Unmarshal(m.value, &meta)
+		}
+	}
+	version, _ := meta.Version.(string)
+	return version
 }
 
 // idText reads an id, which some servers send as a number.
