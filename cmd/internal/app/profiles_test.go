@@ -16,7 +16,8 @@ import (
 
 // Every service that the sandbox imitates, with the profile that is made for it: a joiner,
 // a mover, a leaver and a returner. No request is refused, each change takes the requests
-// that it has to take, and a run in which nothing changed takes none.
+// that it has to take, a run in which nothing changed takes none, and what was pushed is
+// what is found there.
 
 // life is what is out of the ordinary at one service; the zero value is a plain one.
 type life struct {
@@ -75,6 +76,11 @@ func (l life) live(t *testing.T, name string) {
 		t.Errorf("joiners: %s", took)
 	}
 	p.holds(t, "joiners", "ada", "bo", "cy")
+	// What the service makes of values, as of a country, is no difference.
+	if said := scimsync(shipped{t}, p.dir, "drift", "service", "--output", "json").want(t, 0).out; !strings.Contains(said, `"compared":3,"found":{}`) {
+		t.Errorf("drift: %s", said)
+	}
+	p.take(t)
 
 	moved := "bo.roth"
 	if p.people("Clerk", "ada", moved, "cy"); l.fixed {
@@ -185,6 +191,10 @@ jobs:
         displayName: name
         'emails[type eq "work"].value': mail
         title: title
+        preferredLanguage: '"de-CH"'
+        'phoneNumbers[type eq "work"].value': '"+41 44 555 01 0" + id'
+        'addresses[type eq "work"].country': '"US"'
+        'addresses[type eq "work"].region': '"CA"'
         `+l.columns+`
     guard: {first_run: go, deactivate: {count: 100}, delete: {count: 100}, update: {count: 100}, create: {count: 100}, rename: {count: 100}}
 `)
