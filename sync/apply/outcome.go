@@ -148,7 +148,10 @@ func (a *attempt) vanished(ctx context.Context, result plan.Result) {
 		return
 	}
 	if err != nil {
-		err = fmt.Errorf("%w; whether the account is gone cannot be told: %w", result.Err, err)
+		lookup := err
+		if err = fmt.Errorf("%w; whether the account is gone cannot be told: %w", result.Err, lookup); errors.Is(lookup, plan.ErrNoLookup) {
+			err = fmt.Errorf("%w; if it is, drift %s --repair finds that, and the next run makes it anew", err, a.Flow.Target)
+		}
 		if !a.failing(err) {
 			a.park(ledger.ParkedFailed, err)
 		}

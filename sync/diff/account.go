@@ -42,12 +42,13 @@ func create(in *Input, want resource.Wanted) *plan.Change {
 // Adopt is the change that takes an existing account over instead of creating another,
 // or the reason why it must not be. An account that carries the person's anchor is theirs,
 // and so is one without an anchor that was theirs before: an id is never given to another
-// account (RFC 7643 section 3.1). Any other must be active and without an anchor, because
-// a login that was used before does not make its account the newcomer's.
+// account (RFC 7643 section 3.1). What was theirs before is brought up to date, not only
+// filled. Any other account must be active and without an anchor, because a login that was
+// used before does not make its account the newcomer's.
 func Adopt(create *plan.Change, found *plan.Found, how Adoption, shape resource.Shape) (*plan.Change, error) {
 	want := create.Want
 	anchor := want.Text("externalId")
-	was := found.ExternalID == "" && create.RemoteID != "" && found.ID == create.RemoteID
+	was := create.RemoteID != "" && found.ID == create.RemoteID && (found.ExternalID == "" || found.ExternalID == anchor)
 	mine := was || anchor != "" && found.ExternalID == anchor
 	switch {
 	case mine:
@@ -63,6 +64,9 @@ func Adopt(create *plan.Change, found *plan.Found, how Adoption, shape resource.
 	c := builder{create.As(plan.Adopt)}
 	c.RemoteID, c.Version = found.ID, found.Version
 	c.Mine = mine || how.Free
+	if was && how.Values == FillValues {
+		how.Values = OverwriteValues
+	}
 	c.Doubt.Created = c.Doubt.Created && mine
 	edit, err := c.taking(found, how.Values, shape)
 	if err != nil {

@@ -276,10 +276,13 @@ func TestAdoptOwnOfBefore(t *testing.T) {
 	t.Parallel()
 	_, create := Person(person("active", entry(ledger.Gone, "Engineer"), nil))
 	found := func(id, externalID string) *plan.Found {
-		return &plan.Found{ID: id, ExternalID: externalID, Active: record.False, By: "userName", Body: map[string]any{"id": id, "userName": "ada", "title": "Engineer"}}
+		return &plan.Found{ID: id, ExternalID: externalID, Active: record.False, By: "userName", Body: map[string]any{"id": id, "userName": "ada", "title": "Clerk"}}
 	}
-	if c, err := Adopt(create, found("r1", ""), Adoption{Never: true}, resource.RFC7643()); err != nil || !c.Mine || c.After["active"] != true {
-		t.Errorf("%+v, %v", c, err)
+	for _, externalID := range []string{"", "1"} {
+		c, err := Adopt(create, found("r1", externalID), Adoption{Never: true}, resource.RFC7643())
+		if err != nil || !c.Mine || c.After["active"] != true || c.After["title"] != "Engineer" {
+			t.Errorf("%+v, %v", c, err)
+		}
 	}
 	for _, f := range []*plan.Found{found("r2", ""), found("r1", "2")} {
 		if c, err := Adopt(create, f, Adoption{}, resource.RFC7643()); err == nil {

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -79,8 +80,13 @@ func (r *run) leaves(e *ledger.Entry) bool {
 // known tells whether the listing showed that an account is right: as it should be, or not
 // there if it may as well not be.
 func (r *run) known(e *ledger.Entry) bool {
-	right, listed := r.seen[maphash.String(r.seed, e.RemoteID)]
-	return right || r.complete && !listed && e.Standing != ledger.Live
+	return r.seen[maphash.String(r.seed, e.RemoteID)] || e.Standing != ledger.Live && r.unlisted(e)
+}
+
+// unlisted tells that the listing proves that an account is not there.
+func (r *run) unlisted(e *ledger.Entry) bool {
+	_, listed := r.seen[maphash.String(r.seed, e.RemoteID)]
+	return r.complete && !listed
 }
 
 func (r *run) protects(e *ledger.Entry) bool {
@@ -88,13 +94,17 @@ func (r *run) protects(e *ledger.Entry) bool {
 }
 
 // read reads one account. That it is not there is believed once a lookup agrees, as in
-// apply: a proxy that lost its way says so of everything.
+// apply: a proxy that lost its way says so of everything. Where nobody can be looked up,
+// the complete listing agrees.
 func (r *run) read(ctx context.Context, e *ledger.Entry) (*plan.Found, error) {
 	found, err := r.Target.Get(ctx, e.RemoteID)
 	if err != nil || found != nil || e.Standing != ledger.Live {
 		return found, err
 	}
 	others, err := r.Target.Find(ctx, e.Resource)
+	if errors.Is(err, plan.ErrNoLookup) && r.unlisted(e) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("account %s is not there, and whether it is gone cannot be told: %w", e.RemoteID, err)
 	}

@@ -117,6 +117,46 @@ func TestReturnApart(t *testing.T) {
 		returner: "PATCH PATCH"}.live(t, "rfc")
 }
 
+// Where it is not known what a deactivation leaves, who comes back is looked for: an
+// account that is still there is switched on, and brought up to date.
+func TestReturnFound(t *testing.T) {
+	t.Parallel()
+	p := play(t, "rfc", life{client: "asana"})
+	p.people("Clerk", "ada", "bo", "cy")
+	p.run(t, 0)
+	p.people("Clerk", "ada", "bo", "")
+	p.run(t, 0)
+	p.people("Buyer", "ada", "bo", "cy")
+	if took := p.run(t, 0); took != "GET PATCH" {
+		t.Errorf("took %s", took)
+	}
+	for _, u := range p.server.Users() {
+		if u["externalId"] == "3" && (u["active"] != true || u["title"] != "Buyer") {
+			t.Errorf("%v", u)
+		}
+	}
+}
+
+// An account is deleted by hand where nobody can be looked up: it is not taken for gone
+// because of one answer, and the person is told what settles it.
+func TestGoneUnseen(t *testing.T) {
+	t.Parallel()
+	p := play(t, "rfc", life{client: "rfc", habits: []string{"filter-ignored"}})
+	p.people("Clerk", "ada", "bo", "cy")
+	p.run(t, 0)
+	for _, u := range p.server.Users() {
+		if u["externalId"] == "3" {
+			(&service{URL: p.url, t: t}).do("DELETE", "/Users/"+str(u["id"]), "")
+		}
+	}
+	p.people("Buyer", "ada", "bo", "cy")
+	contains(t, scimsync(t, p.dir, "sync").want(t, 4).out, "if it is, drift service --repair finds that, and the next run makes it anew")
+	p.holds(t, "deleted", "ada", "bo")
+	scimsync(t, p.dir, "drift", "service", "--repair").want(t, 0)
+	scimsync(t, p.dir, "sync").want(t, 0)
+	p.holds(t, "repaired", "ada", "bo", "cy")
+}
+
 // Who is to be inactive until a day has an inactive account until then, or none where the
 // service makes none; on the day it is switched on, or made.
 func TestNotYet(t *testing.T) {
@@ -152,6 +192,7 @@ type played struct {
 	t      *testing.T
 	dir    string
 	server *sandbox.Server
+	url    string
 
 	mu       sync.Mutex
 	requests []sandbox.Request
@@ -170,14 +211,14 @@ func play(t *testing.T, name string, l life) *played {
 	}
 	listener := httptest.NewServer(server)
 	t.Cleanup(func() { listener.Close(); _ = server.Close() })
-	p.server = server
+	p.server, p.url = server, listener.URL+server.BasePath()
 	write(t, p.dir, "config.yaml", `version: 1
 state: {dir: state}
 log: {level: error}
 sources:
   hr: {csv: {users: {path: people.csv, key: id}}}
 targets:
-  service: {profile: `+l.client+`, url: "`+listener.URL+server.BasePath()+`", pace: {rate: 1000/s, burst: 1000}, options: `+cmp.Or(l.options, "{}")+`}
+  service: {profile: `+l.client+`, url: "`+p.url+`", pace: {rate: 1000/s, burst: 1000}, options: `+cmp.Or(l.options, "{}")+`}
 jobs:
   staff:
     from: hr
