@@ -74,6 +74,7 @@ type committer struct {
 	accounts
 	tx             *bolt.Tx
 	flow           ledger.Flow
+	target         []byte // the target's number
 	keys           *keys
 	jobs           map[string]string
 	intents, looks *bolt.Bucket
@@ -98,6 +99,7 @@ func newCommitter(tx *bolt.Tx, flow ledger.Flow) (c *committer, err error) {
 		return nil, err
 	}
 	c.accounts, err = claimAccounts(tx, flow.Target)
+	c.target = targetNames.find(tx, flow.Target)
 	c.jobs = jobNames.names(tx)
 	return c, err
 }
@@ -209,8 +211,7 @@ func (c *committer) index(k []byte, key record.Key, e *ledger.Entry) error {
 }
 
 func (c *committer) count(head []byte, n int64) {
-	target := targetNames.find(c.tx, c.flow.Target)
-	at := append(append(append(make([]byte, 0, 2*idLen+1), head[:idLen]...), target...), head[idLen])
+	at := append(append(append(make([]byte, 0, 2*idLen+1), head[:idLen]...), c.target...), head[idLen])
 	c.counts[string(at)] += n
 }
 

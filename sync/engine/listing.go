@@ -12,7 +12,7 @@ import (
 type listing struct {
 	*matching
 	complete bool
-	index    map[uint64]int32 // hash of match attribute and value -> first link
+	index    map[uint64]int32 // hash of match attribute and value -> first link; made for the first account
 	links    []link
 	hits     map[int][]hit // by person
 	accounts *spool[plan.Found, *plan.Found]
@@ -31,12 +31,7 @@ type hit struct{ account, rank int }
 
 // list makes a listing for the people to be found.
 func (m *matching) list(ctx context.Context) (*listing, error) {
-	l := &listing{matching: m, index: map[uint64]int32{}, hits: map[int][]hit{}, accounts: &spool[plan.Found, *plan.Found]{dir: m.engine.Dir}}
-	for first, people := range map[int]*changes{0: m.find, m.find.len(): m.findLeft} {
-		if err := people.each(func(i int, c *plan.Change) error { l.learn(first+i, c); return nil }); err != nil {
-			return nil, err
-		}
-	}
+	l := &listing{matching: m, hits: map[int][]hit{}, accounts: &spool[plan.Found, *plan.Found]{dir: m.engine.Dir}}
 	complete, err := m.flow.Client.List(ctx, l.take)
 	if err != nil {
 		return nil, fmt.Errorf("list the accounts at %s: %w", m.flow.Target, err)
@@ -45,7 +40,18 @@ func (m *matching) list(ctx context.Context) (*listing, error) {
 	return l, nil
 }
 
-func (l *listing) learn(person int, c *plan.Change) {
+// learn takes note of everybody's match values.
+func (l *listing) learn() error {
+	l.index = map[uint64]int32{}
+	for first, people := range map[int]*changes{0: l.find, l.find.len(): l.findLeft} {
+		if err := people.each(func(i int, c *plan.Change) error { l.learnOne(first+i, c); return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *listing) learnOne(person int, c *plan.Change) {
 	for _, attr := range l.flow.Match {
 		value := plan.MatchValue(attr, c.Want.Resource)
 		if value == "" {
@@ -63,7 +69,11 @@ func (l *listing) learn(person int, c *plan.Change) {
 
 // take keeps an account if it fits somebody.
 func (l *listing) take(f plan.Found) error {
-	l.total++
+	if l.total++; l.index == nil {
+		if err := l.learn(); err != nil {
+			return err
+		}
+	}
 	_, owned, err := l.store.ByRemote(l.flow.Target, f.ID)
 	if err != nil {
 		return err
