@@ -97,10 +97,7 @@ func (w *walk) parked(change *plan.Change, kind string, why error) pending {
 	stored := func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		problem := plan.Problem{Key: change.Key.ID, Name: change.Name, Why: parked.Error, New: true}
-		if parked.At.After(now) && parked.Kind != ledger.ParkedForGood {
-			problem.Retry = parked.At.UTC().Format(time.RFC3339)
-		}
+		problem := plan.Problem{Key: change.Key.ID, Name: change.Name, Why: parked.Error, New: true, Retry: parked.Retry(now)}
 		if parked.Conflicts() {
 			w.report.Conflicts = append(w.report.Conflicts, problem)
 		} else {

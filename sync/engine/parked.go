@@ -2,7 +2,6 @@ package engine
 
 import (
 	"sort"
-	"time"
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
@@ -60,10 +59,7 @@ func (w *work) stillParked(key record.Key, name string, parked *ledger.Parked) {
 }
 
 func (w *work) report(key record.Key, name string, parked *ledger.Parked, fresh bool) {
-	p := plan.Problem{Key: key.ID, Name: name, Why: parked.Error, New: fresh}
-	if parked.At.After(w.at) {
-		p.Retry = parked.At.UTC().Format(time.RFC3339)
-	}
+	p := plan.Problem{Key: key.ID, Name: name, Why: parked.Error, New: fresh, Retry: parked.Retry(w.at)}
 	if parked.Conflicts() {
 		w.conflicts = append(w.conflicts, p)
 		return

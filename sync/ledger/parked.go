@@ -70,6 +70,15 @@ func (p Parked) After(earlier *Parked, now time.Time) *Parked {
 	return &p
 }
 
+// Retry is when it is tried again, in the form of RFC 3339; empty: by the next run, or never
+// by itself.
+func (p *Parked) Retry(now time.Time) string {
+	if p.Kind == ParkedForGood || !p.At.After(now) {
+		return ""
+	}
+	return p.At.UTC().Format(time.RFC3339)
+}
+
 // wait is how long it takes until the next try. Who waits for a sick target comes with
 // the next run at first, and then after half the time that it has been failing, up to an
 // hour: soon after an outage, without anybody's help, while somebody whose change makes

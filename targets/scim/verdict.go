@@ -305,7 +305,8 @@ func (t *Target) asProfiled(change *plan.Change, e *Error, a *answer) (r plan.Re
 	}
 	switch permanent {
 	case profile.PermanentObject:
-		return verdict(plan.ParkForGood, e, "the service never lets anybody change this account; it is not tried again until the person changes or is asked for by name"), true
+		return verdict(plan.ParkForGood, e, "the service never lets anybody change this account, which may be one of its own (a local user, say): change it there, "+
+			"or leave the person out by include; it is not tried again until the person changes or is asked for by name"), true
 	case profile.PermanentForm:
 		return verdict(plan.Stop, e, "the service does not serve this kind of request"), true
 	}

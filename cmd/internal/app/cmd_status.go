@@ -166,10 +166,7 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 		if l.Parked == nil {
 			return nil
 		}
-		problem := plan.Problem{Key: l.Key.ID, Why: l.Parked.Error}
-		if l.Parked.At.After(time.Now()) && l.Parked.Kind != ledger.ParkedForGood {
-			problem.Retry = l.Parked.At.UTC().Format(time.RFC3339)
-		}
+		problem := plan.Problem{Key: l.Key.ID, Why: l.Parked.Error, Retry: l.Parked.Retry(time.Now())}
 		if l.Parked.Conflicts() {
 			st.Conflicts = append(st.Conflicts, problem)
 		} else {
