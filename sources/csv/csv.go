@@ -165,13 +165,13 @@ func (s *Source) Read(ctx context.Context, want record.Want, emit record.Emit) (
 		return record.Batch{}, fmt.Errorf("read %s: %w", f.path, err)
 	}
 	if same {
-		return s.close(f, outcome{rows: last.Rows, sum: last.SHA256, extent: record.Same}, want.Names)
+		return s.whole(f, outcome{rows: last.Rows, sum: last.SHA256, extent: record.Same}, want.Names)
 	}
 	out, err := s.readRows(ctx, f, want.Names, emit)
 	if err != nil {
 		return record.Batch{}, fmt.Errorf("read %s: %w", f.path, err)
 	}
-	return s.close(f, out, want.Names)
+	return s.whole(f, out, want.Names)
 }
 
 // outcome is what one pass over the file found.
@@ -182,9 +182,9 @@ type outcome struct {
 	warnings []string
 }
 
-// close holds what was read against everything that must be true of a whole
+// whole holds what was read against everything that must be true of a whole
 // file, and only then calls it a batch.
-func (s *Source) close(f *file, out outcome, names []string) (record.Batch, error) {
+func (s *Source) whole(f *file, out outcome, names []string) (record.Batch, error) {
 	if err := f.unchanged(); err != nil {
 		return record.Batch{}, fmt.Errorf("read %s: %w", f.path, err)
 	}

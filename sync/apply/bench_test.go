@@ -10,7 +10,7 @@ import (
 
 // BenchmarkFreeLane is what a lane without limits costs each request.
 func BenchmarkFreeLane(b *testing.B) {
-	l := NewLane(Pace{Concurrency: 8}, nil, nil)
+	l := newLane(Pace{Concurrency: 8}, nil, nil)
 	for b.Loop() {
 		pass, err := l.Enter(b.Context(), Request{Phase: 4, Account: "a"})
 		if err != nil {
@@ -22,7 +22,7 @@ func BenchmarkFreeLane(b *testing.B) {
 
 // BenchmarkCrowdedLane is the same with twice as many requests as there are places.
 func BenchmarkCrowdedLane(b *testing.B) {
-	l := NewLane(Pace{Concurrency: 8}, nil, nil)
+	l := newLane(Pace{Concurrency: 8}, nil, nil)
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {
@@ -40,7 +40,7 @@ func BenchmarkCrowdedLane(b *testing.B) {
 
 // BenchmarkPacedLane is what a bucket adds that is never full.
 func BenchmarkPacedLane(b *testing.B) {
-	l := NewLane(all(1_000_000_000, time.Second, 1_000_000, 8), nil, nil)
+	l := newLane(all(1_000_000_000, time.Second, 1_000_000, 8), nil, nil)
 	for b.Loop() {
 		pass, err := l.Enter(b.Context(), Request{Phase: 4, Account: "a", Draws: from("all")})
 		if err != nil {

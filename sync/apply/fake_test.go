@@ -225,9 +225,14 @@ func (w *world) Commit(_ ledger.Flow, outcomes []ledger.Outcome) error {
 	return nil
 }
 
+// newLane opens a lane with a budget of its own.
+func newLane(pace Pace, before ledger.Pace, remember func(ledger.Pace)) *Lane {
+	return NewBudget(pace, before, remember).Lane(pace.Concurrency)
+}
+
 // carry gives what carries plans out in this world.
 func (w *world) carry(pace Pace) *Carry {
-	return &Carry{Flow: flow, Run: "run", Target: w, Ledger: w, Lane: NewLane(pace, nil, nil), SettleWindow: 30 * time.Second, Retries: 2,
+	return &Carry{Flow: flow, Run: "run", Target: w, Ledger: w, Lane: newLane(pace, nil, nil), SettleWindow: 30 * time.Second, Retries: 2,
 		Shape: resource.RFC7643()}
 }
 

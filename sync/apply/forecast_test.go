@@ -34,7 +34,7 @@ func TestForecast(t *testing.T) {
 		{"no limit", Pace{Concurrency: 4}, 100 * time.Millisecond, []part{{4, nil}}, []part{{4000, nil}}, 100 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			l := NewLane(c.pace, nil, nil)
+			l := newLane(c.pace, nil, nil)
 			send := func(p part) {
 				var everybody sync.WaitGroup
 				for range l.Concurrency() {

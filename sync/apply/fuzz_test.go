@@ -54,7 +54,7 @@ func FuzzPaceHeard(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		synctest.Test(t, func(t *testing.T) {
 			const n, per = 5, time.Minute
-			l := NewLane(Pace{Buckets: []Bucket{{Name: "all", N: n, Per: per, Burst: 2}}, Concurrency: 1, PenaltyRestarts: len(data)%2 == 1}, nil, nil)
+			l := newLane(Pace{Buckets: []Bucket{{Name: "all", N: n, Per: per, Burst: 2}}, Concurrency: 1, PenaltyRestarts: len(data)%2 == 1}, nil, nil)
 			var sent []time.Time
 			var notBefore time.Time
 			for i := 0; i+heardStep <= min(len(data), 60*heardStep); i += heardStep {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
 )
 
@@ -53,11 +52,6 @@ type Lane struct {
 	clean    int             // answers since places were last changed
 	failures int             // in a row
 	answers  time.Duration   // how long one usually takes
-}
-
-// NewLane opens a lane with a budget of its own: see NewBudget.
-func NewLane(pace Pace, before ledger.Pace, remember func(ledger.Pace)) *Lane {
-	return NewBudget(pace, before, remember).Lane(pace.Concurrency)
 }
 
 // Concurrency is how many requests may be under way at most.

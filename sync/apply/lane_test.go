@@ -67,7 +67,7 @@ func (r *roll) goes(t *testing.T, everybody *sync.WaitGroup, l *Lane, name strin
 // Whoever has waited longest goes first, but a deactivation overtakes everybody.
 func TestLeaversOvertake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLane(all(1, time.Second, 1, 1), nil, nil)
+		l := newLane(all(1, time.Second, 1, 1), nil, nil)
 		r, everybody := roll{began: time.Now()}, sync.WaitGroup{}
 		create := plan.Create.Phase()
 		for i, name := range []string{"read", "create 1", "create 2", "create 3", "deactivate"} {
@@ -86,7 +86,7 @@ func TestLeaversOvertake(t *testing.T) {
 func TestBucketsKeepApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pace := Pace{Concurrency: 9, Buckets: []Bucket{{Name: "write", N: 2, Per: time.Minute}, {Name: "group", N: 5, Per: 30 * time.Second}, {Name: "read", N: 50, Per: time.Minute}}}
-		l := NewLane(pace, nil, nil)
+		l := newLane(pace, nil, nil)
 		r, everybody := roll{began: time.Now()}, sync.WaitGroup{}
 		write := func(name string, draws ...plan.Draw) { r.goes(t, &everybody, l, name, Request{Phase: 2, Draws: draws}) }
 		write("w1", from("write")...)
@@ -111,7 +111,7 @@ func TestBucketsKeepApart(t *testing.T) {
 // While writes wait, one request in five is a read, and no deactivation waits for it.
 func TestReadsYield(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLane(all(1, time.Second, 1, 1), nil, nil)
+		l := newLane(all(1, time.Second, 1, 1), nil, nil)
 		r, everybody := roll{began: time.Now()}, sync.WaitGroup{}
 		request := func(name string, phase int) {
 			r.goes(t, &everybody, l, name, Request{Phase: phase, Draws: from("all")})
@@ -135,7 +135,7 @@ func TestReadsYield(t *testing.T) {
 // Of one account one write is under way at a time; others go on.
 func TestOneWriteAnAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLane(Pace{Concurrency: 4}, nil, nil)
+		l := newLane(Pace{Concurrency: 4}, nil, nil)
 		r, everybody := roll{began: time.Now()}, sync.WaitGroup{}
 		for _, name := range []string{"a", "a", "b", "a", "", ""} {
 			r.goes(t, &everybody, l, name, Request{Phase: 2, Account: name})
@@ -153,7 +153,7 @@ func TestOneWriteAnAccount(t *testing.T) {
 // What belongs to a request that has its place takes no other, and draws as any does.
 func TestWithin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLane(all(2, time.Minute, 0, 1), nil, nil)
+		l := newLane(all(2, time.Minute, 0, 1), nil, nil)
 		began := time.Now()
 		outer := enter(t, l, Request{Phase: 2, Account: "a", Draws: from("all")})
 		for i := range 2 {
@@ -176,7 +176,7 @@ func TestPace(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // it has to be repeatable
 			pace := all([]int{0, 1, 3, 20}[dice.IntN(4)], time.Second, dice.IntN(5), dice.IntN(4))
-			l := NewLane(pace, nil, nil)
+			l := newLane(pace, nil, nil)
 			starts, most := crowd(t, l, dice)
 			if most > l.Concurrency() {
 				t.Errorf("%+v: %d at a time", pace, most)
@@ -231,7 +231,7 @@ func TestGivingUpLeavesNoTrace(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // it has to be repeatable
-			l := NewLane(all(1000, time.Hour, 0, 2), nil, nil)
+			l := newLane(all(1000, time.Hour, 0, 2), nil, nil)
 			var everybody sync.WaitGroup
 			went := 0
 			for range 60 {
@@ -280,7 +280,7 @@ func nobody(t *testing.T, l *Lane) {
 
 // Somebody who is let through at the very moment of giving up gives the place back.
 func TestLetThroughWhileGivingUp(t *testing.T) {
-	l := NewLane(Pace{}, nil, nil)
+	l := newLane(Pace{}, nil, nil)
 	first := enter(t, l, Request{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
@@ -310,7 +310,7 @@ func TestLetThroughWhileGivingUp(t *testing.T) {
 func TestEnterAfterCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	l := NewLane(Pace{}, nil, nil)
+	l := newLane(Pace{}, nil, nil)
 	if _, err := l.Enter(ctx, Request{}); err == nil || l.underWay != 0 {
 		t.Errorf("%v, %d under way", err, l.underWay)
 	}
@@ -321,7 +321,7 @@ func TestEnterAfterCancel(t *testing.T) {
 func TestWaitTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pace := Pace{Concurrency: 2, Buckets: []Bucket{{Name: "daily", N: 2, Per: 24 * time.Hour}}}
-		l := NewLane(pace, nil, nil)
+		l := newLane(pace, nil, nil)
 		began := time.Now()
 		for range 2 {
 			enter(t, l, Request{Draws: from("daily")}).Leave(plan.Heard{})
@@ -359,7 +359,7 @@ func TestSharedBudget(t *testing.T) {
 }
 
 func TestFailuresInARow(t *testing.T) {
-	l := NewLane(Pace{}, nil, nil)
+	l := newLane(Pace{}, nil, nil)
 	if l.Failed(); l.Failed() != 2 {
 		t.Error("two in a row")
 	}

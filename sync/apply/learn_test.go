@@ -39,7 +39,7 @@ func TestLimitFromARefusal(t *testing.T) {
 				}
 				return plan.Heard{}
 			}
-			l := NewLane(Pace{Concurrency: 1}, nil, nil)
+			l := newLane(Pace{Concurrency: 1}, nil, nil)
 			began := time.Now()
 			// Where windows follow one another, the first one may be cut short.
 			learned := began.Add(2 * s.per)
@@ -60,7 +60,7 @@ func TestLimitFromARefusal(t *testing.T) {
 // What a refusal taught is not believed for ever.
 func TestRefusalIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLane(Pace{Concurrency: 1}, nil, nil)
+		l := newLane(Pace{Concurrency: 1}, nil, nil)
 		ask := func(heard plan.Heard) { enter(t, l, Request{}).Leave(heard) }
 		ask(plan.Heard{})
 		ask(plan.Heard{TooFast: true, NotBefore: time.Now().Add(10 * time.Second)})
@@ -100,7 +100,7 @@ func TestWhatIsLeft(t *testing.T) {
 		}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			l := NewLane(all(600, time.Minute, 0, 8), nil, nil)
+			l := newLane(all(600, time.Minute, 0, 8), nil, nil)
 			began := time.Now()
 			s.flood(t, l, 12, quick(uint64(i)), 20*s.per)
 			if used := s.used(began, began.Add(20*s.per)); len(s.refused) > 0 || used < 0.95 {
@@ -114,7 +114,7 @@ func TestWhatIsLeft(t *testing.T) {
 // us wait, and what it says never makes us faster than configured.
 func TestOthersDraw(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLane(all(10, time.Minute, 0, 1), nil, nil)
+		l := newLane(all(10, time.Minute, 0, 1), nil, nil)
 		began := time.Now()
 		send := func(left int) time.Duration {
 			at := time.Since(began)
@@ -156,7 +156,7 @@ func TestNotBefore(t *testing.T) {
 		began := time.Now()
 		var kept []time.Duration
 		remember := func(p ledger.Pace) { kept = append(kept, p[""].NotBefore.Sub(began)) }
-		l := NewLane(Pace{Concurrency: 3}, ledger.Pace{"": {NotBefore: began.Add(5 * time.Second)}}, remember)
+		l := newLane(Pace{Concurrency: 3}, ledger.Pace{"": {NotBefore: began.Add(5 * time.Second)}}, remember)
 		one := enter(t, l, Request{})
 		if time.Since(began) != 5*time.Second {
 			t.Fatalf("went after %v: an announced wait is kept from before", time.Since(began))
@@ -203,7 +203,7 @@ func TestWhomAWaitIsFor(t *testing.T) {
 		{name: "lost", lost: true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			l := NewLane(Pace{Concurrency: 3, Unsaid: 30 * s, Buckets: []Bucket{{Name: "write"}, {Name: "read"}}}, nil, nil)
+			l := newLane(Pace{Concurrency: 3, Unsaid: 30 * s, Buckets: []Bucket{{Name: "write"}, {Name: "read"}}}, nil, nil)
 			began := time.Now()
 			at := func(d time.Duration) (moment time.Time) {
 				if d > 0 {
@@ -233,7 +233,7 @@ func TestWhomAWaitIsFor(t *testing.T) {
 // were on their way together count once.
 func TestUnsaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLane(Pace{Concurrency: 4}, nil, nil)
+		l := newLane(Pace{Concurrency: 4}, nil, nil)
 		began := time.Now()
 		for _, want := range []time.Duration{0, 10, 30, 70, 150, 310, 610, 910} {
 			one, err := l.Enter(t.Context(), Request{})
@@ -264,7 +264,7 @@ func TestPenalty(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			pace := all(10, time.Minute, 0, 4)
 			pace.PenaltyRestarts, pace.Unsaid = true, time.Minute
-			l := NewLane(pace, nil, nil)
+			l := newLane(pace, nil, nil)
 			began := time.Now()
 			write := Request{Draws: from("all")}
 			one, two, three := enter(t, l, write), enter(t, l, write), enter(t, l, write)
@@ -295,7 +295,7 @@ func TestPenalty(t *testing.T) {
 // their way; they come back one by one, and never more than configured.
 func TestPlacesAdapt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLane(Pace{Concurrency: 8}, nil, nil)
+		l := newLane(Pace{Concurrency: 8}, nil, nil)
 		send := func(n int, heard plan.Heard) {
 			var passes []*Pass
 			for range n {

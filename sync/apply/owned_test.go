@@ -60,7 +60,7 @@ func (o *owning) Commit(_ ledger.Flow, outcomes []ledger.Outcome) error {
 // parked and reported; all others are stored.
 func TestOneOwnedAccountSpoilsOneOutcome(t *testing.T) {
 	store := &owning{stored: map[string]ledger.Outcome{}}
-	carry := Carry{Flow: ledger.Flow{Job: "j", Target: "t"}, Run: "r", Target: greedy{}, Ledger: store, Lane: NewLane(Pace{Concurrency: 4}, nil, nil)}
+	carry := Carry{Flow: ledger.Flow{Job: "j", Target: "t"}, Run: "r", Target: greedy{}, Ledger: store, Lane: newLane(Pace{Concurrency: 4}, nil, nil)}
 	report, err := carry.Out(t.Context(), func(fn func(*plan.Change) error) error {
 		var errs []error
 		for i := range 8 {

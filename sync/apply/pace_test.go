@@ -112,7 +112,7 @@ func TestLimitIsUsedAndKept(t *testing.T) {
 			s := &service{n: []int{1, 10, 50, 100}[dice.IntN(4)], per: []time.Duration{time.Second, 30 * time.Second, time.Minute}[dice.IntN(3)],
 				slides: dice.IntN(2) == 0, offset: time.Duration(dice.IntN(60)) * time.Second / 7}
 			burst := []int{0, 1, 4}[dice.IntN(3)]
-			l := NewLane(all(s.n, s.per, burst, 40), nil, nil)
+			l := newLane(all(s.n, s.per, burst, 40), nil, nil)
 			slow := []int64{10, 2 * patience, 5 * patience}[dice.IntN(3)] // a trip takes at most one in so many of a window
 			var mu sync.Mutex
 			trip := func() time.Duration { return time.Duration(dice.Int64N(int64(s.per) / slow)) }

@@ -39,7 +39,7 @@ func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pace := Pace{Concurrency: 9, Buckets: []Bucket{{Name: "a", N: 10, Per: time.Minute}, {Name: "short", N: 3, Per: time.Second}, {Name: "gone", N: 1, Per: time.Hour}}}
 		began, kept := time.Now(), &store{}
-		l := NewLane(pace, nil, kept.write)
+		l := newLane(pace, nil, kept.write)
 		for range 6 {
 			enter(t, l, Request{Draws: from("a", "short", "gone")[:1]}).Leave(plan.Heard{})
 			time.Sleep(2 * time.Second)
@@ -55,7 +55,7 @@ func TestRestart(t *testing.T) {
 		}
 
 		pace.Buckets = pace.Buckets[:2]
-		l = NewLane(pace, kept.read(t), kept.write)
+		l = newLane(pace, kept.read(t), kept.write)
 		for range 3 {
 			enter(t, l, Request{Draws: from("a")}).Leave(plan.Heard{})
 		}
@@ -105,7 +105,7 @@ func TestRememberedSparely(t *testing.T) {
 func TestClockWasWrong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		year := time.Now().Add(365 * 24 * time.Hour)
-		l := NewLane(all(1, time.Minute, 0, 1), ledger.Pace{"": {NotBefore: year}, "all": {Windows: []ledger.Window{
+		l := newLane(all(1, time.Minute, 0, 1), ledger.Pace{"": {NotBefore: year}, "all": {Windows: []ledger.Window{
 			{Per: time.Minute, Sent: []ledger.Sent{{Until: year, N: 1}}}}}}, nil)
 		began := time.Now()
 		enter(t, l, Request{Draws: from("all")}).Leave(plan.Heard{})
