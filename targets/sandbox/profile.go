@@ -25,12 +25,6 @@ func Profiles() []Description {
 	return all
 }
 
-// ProfileHabits lists the habits of a profile, as Options.Habits would name them.
-func ProfileHabits(name string) ([]string, error) {
-	p, err := findProfile(name)
-	return slices.Clone(p.habits), err
-}
-
 // findProfile takes no name, rfc and sandbox for the correct one.
 func findProfile(name string) (profile, error) {
 	var names []string

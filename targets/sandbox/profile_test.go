@@ -216,12 +216,12 @@ func TestProfiles(t *testing.T) {
 			continue
 		}
 		t.Run(p.Name, test)
-		specs, err := ProfileHabits(p.Name)
+		found, err := findProfile(p.Name)
 		if err != nil || p.Help == "" {
 			t.Errorf("%v: %v", p, err)
 		}
 		var names []string
-		for _, spec := range specs {
+		for _, spec := range found.habits {
 			name, _, _ := strings.Cut(spec, "=")
 			if slices.Contains(names, name) {
 				t.Errorf("%s names %s twice", p.Name, name)
