@@ -22,7 +22,7 @@ import (
 func Compile(spec Spec) (*Program, []Problem) {
 	c := &compiler{
 		spec:  &spec,
-		names: &names{schema: spec.Schema, source: spec.Source, used: map[string]int{}},
+		names: &names{schema: spec.Schema, source: spec.Source, read: spec.Read, used: map[string]int{}},
 		p:     &Program{shape: spec.Shape},
 	}
 	if spec.Include.Expr != "" {

@@ -87,7 +87,7 @@ func TestProblems(t *testing.T) {
 
 func TestAllProblemsAtOnce(t *testing.T) {
 	s := Spec{
-		Shape: resource.RFC7643(), Source: "hr", Schema: schema(),
+		Shape: resource.RFC7643(), Source: "hr", Read: "scimsync read hr --raw", Schema: schema(),
 		Include: Line{Expr: "a == 1", Place: "f:1:1"},
 		From:    &Instant{Expr: "b", Place: "f:2:1"},
 		Until:   &Instant{Expr: "c +", Place: "f:3:1"},

@@ -13,7 +13,7 @@ type Expression struct{ mapper *Mapper }
 func CompileExpression(text string, spec Spec) (*Expression, []Problem) {
 	c := &compiler{
 		spec:  &spec,
-		names: &names{schema: spec.Schema, source: spec.Source, used: map[string]int{}},
+		names: &names{schema: spec.Schema, source: spec.Source, read: spec.Read, used: map[string]int{}},
 		p:     &Program{shape: spec.Shape},
 	}
 	code := c.code("expression", text, "command line", wantValue)

@@ -43,7 +43,7 @@ func jane() map[string][]string {
 }
 
 func spec(lines ...Line) Spec {
-	s := Spec{Shape: resource.RFC7643(), Source: "hr", Include: Line{Place: "config.yaml:3:5"},
+	s := Spec{Shape: resource.RFC7643(), Source: "hr", Read: "scimsync read hr --raw", Include: Line{Place: "config.yaml:3:5"},
 		Lines: append([]Line{{Path: "userName", Expr: "mail", Place: "config.yaml:9:9"}}, lines...)}
 	return s
 }

@@ -18,6 +18,7 @@ var words = []string{"and", "contains", "else", "endsWith", "false", "if", "in",
 type names struct {
 	schema record.Schema
 	source string
+	read   string         // the command that shows what it gives
 	used   map[string]int // slots; renumbered in the end
 }
 
@@ -90,8 +91,8 @@ func (n *names) known(name string) *trouble {
 	hint := ""
 	if near := resource.Nearest(name, n.schema.Names); near != "" {
 		hint = "did you mean " + plain(near) + "?"
-	} else if n.source != "" {
-		hint = "it may have been renamed there; scimsync read " + n.source + " --raw shows what there is"
+	} else if n.read != "" {
+		hint = "it may have been renamed there; " + n.read + " shows what there is"
 	}
 	return &trouble{name + " " + where, hint}
 }

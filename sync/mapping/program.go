@@ -59,6 +59,7 @@ type Spec struct {
 	Shape   resource.Shape
 	Schema  record.Schema // of the source
 	Source  string        // the source's name, for messages
+	Read    string        // the command that shows what the source gives, for messages
 }
 
 // Problem is one thing that is wrong with a Spec.

@@ -44,12 +44,12 @@ func TestParts(t *testing.T) {
 	if got := asJSON(t, p); !strings.Contains(got, `"parts":[1,2]`) {
 		t.Error(got)
 	}
-	if _, err := ReadSaved(strings.NewReader(asJSON(t, p))); err != nil {
+	if _, err := ReadSaved(strings.NewReader(asJSON(t, p)), ""); err != nil {
 		t.Error(err)
 	}
 	for _, bad := range []string{"[1]", "[1,3]", "[3,0]", "[4,-1]", "[1,1,1,1]"} {
 		file := strings.Replace(asJSON(t, p), `"parts":[1,2]`, `"parts":`+bad, 1)
-		if _, err := ReadSaved(strings.NewReader(file)); err == nil || !strings.Contains(err.Error(), "do not make up its 3 operations") {
+		if _, err := ReadSaved(strings.NewReader(file), ""); err == nil || !strings.Contains(err.Error(), "do not make up its 3 operations") {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -72,10 +72,10 @@ func TestFate(t *testing.T) {
 	if !strings.Contains(file, `"fate":"gone"`) || !strings.Contains(file, `"fate":"removed"`) || strings.Contains(asJSON(t, made(sampleChanges()...)), "fate") {
 		t.Error(file)
 	}
-	if _, err := ReadSaved(strings.NewReader(file)); err != nil {
+	if _, err := ReadSaved(strings.NewReader(file), ""); err != nil {
 		t.Error(err)
 	}
-	if _, err := ReadSaved(strings.NewReader(strings.Replace(file, `"fate":"gone"`, `"fate":"sold"`, 1))); err == nil || !strings.Contains(err.Error(), `unknown fate "sold"`) {
+	if _, err := ReadSaved(strings.NewReader(strings.Replace(file, `"fate":"gone"`, `"fate":"sold"`, 1)), ""); err == nil || !strings.Contains(err.Error(), `unknown fate "sold"`) {
 		t.Error(err)
 	}
 }
@@ -111,7 +111,7 @@ func TestJSONRoundTrip(t *testing.T) {
 func TestReadSaved(t *testing.T) {
 	a, b := sample(), made(many(3)...)
 	b.Target, b.Job = "sandbox", "partners"
-	got, err := ReadSaved(strings.NewReader(asJSON(t, a, b)))
+	got, err := ReadSaved(strings.NewReader(asJSON(t, a, b)), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,12 +124,12 @@ func TestReadSaved(t *testing.T) {
 	}
 	// An action that does not occur is no change, and nobody unclaimed is not the same as not known.
 	b.Summary[Delete], b.Unclaimed = 0, 0
-	if _, err := ReadSaved(strings.NewReader(asJSON(t, b))); err != nil || !strings.Contains(asJSON(t, b), `"unclaimed":0,`) {
+	if _, err := ReadSaved(strings.NewReader(asJSON(t, b)), ""); err != nil || !strings.Contains(asJSON(t, b), `"unclaimed":0,`) {
 		t.Errorf("%v: %s", err, asJSON(t, b))
 	}
 	dos := strings.ReplaceAll(asJSON(t, a), "\n", "\r\n") + "\r\n"
 	for _, same := range []string{strings.TrimSuffix(asJSON(t, a), "\n"), dos} {
-		if got, err := ReadSaved(strings.NewReader(same)); err != nil || len(got) != 1 {
+		if got, err := ReadSaved(strings.NewReader(same), ""); err != nil || len(got) != 1 {
 			t.Errorf("line ends matter: %v, %v", got, err)
 		}
 	}
@@ -147,7 +147,7 @@ func TestReadSavedRefusesEveryCut(t *testing.T) {
 		if near := strings.Contains(whole[max(0, n-3):min(len(whole), n+3)], "\n"); n > 20 && n%17 != 0 && !near {
 			continue
 		}
-		got, err := ReadSaved(strings.NewReader(whole[:n]))
+		got, err := ReadSaved(strings.NewReader(whole[:n]), "")
 		switch {
 		case n == len(one) || n == len(one)-1 || n == len(whole)-1: // but for the line's end, a section is complete
 			if err != nil {
@@ -206,7 +206,7 @@ func TestReadSavedRefuses(t *testing.T) {
 		"a wrong type":           {edit(`"calls":7`, `"calls":"7"`), "line 10: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := ReadSaved(strings.NewReader(c.file))
+			got, err := ReadSaved(strings.NewReader(c.file), "")
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("read as %v with error %v, want %q", got, err, c.want)
 			}
@@ -216,7 +216,7 @@ func TestReadSavedRefuses(t *testing.T) {
 
 func TestReadSavedTakesLongLines(t *testing.T) {
 	p := made(&Change{Action: Create, Kind: "user", Key: key("1"), After: map[string]any{"note": strings.Repeat("x", 200<<10)}})
-	if got, err := ReadSaved(strings.NewReader(asJSON(t, p))); err != nil || len(got) != 1 {
+	if got, err := ReadSaved(strings.NewReader(asJSON(t, p)), ""); err != nil || len(got) != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -25,9 +25,10 @@ const longest = 64 << 20
 
 // ReadSaved reads the sections that WriteJSON wrote, and proves each: it must be
 // complete, and its changes must be the ones that its digests were made of. An error
-// says in which line it is and what to do; no section counts then.
-func ReadSaved(r io.Reader) ([]Saved, error) {
-	s := savedReader{in: bufio.NewReaderSize(r, 1<<14)}
+// says in which line it is and what to do, by commands that begin as program says; no
+// section counts then.
+func ReadSaved(r io.Reader, program Program) ([]Saved, error) {
+	s := savedReader{in: bufio.NewReaderSize(r, 1<<14), program: program}
 	for {
 		text, whole, err := s.next()
 		if errors.Is(err, io.EOF) {
@@ -47,7 +48,7 @@ func ReadSaved(r io.Reader) ([]Saved, error) {
 	case s.open != nil:
 		return nil, s.cut()
 	case len(s.done) == 0:
-		return nil, errors.New("the file is empty: there is no plan in it; make one: scimsync plan --out FILE")
+		return nil, fmt.Errorf("the file is empty: there is no plan in it; make one: %s", s.program.Command("plan", "--out", "FILE"))
 	}
 	return s.done, nil
 }
@@ -58,6 +59,8 @@ type savedReader struct {
 	at   int // number of the line
 	done []Saved
 	open *section
+
+	program Program
 }
 
 // section is what was read of a section that has not ended yet.
@@ -102,7 +105,7 @@ func (s *savedReader) take(text []byte, whole bool) error {
 	case err != nil && !whole && s.begun(text):
 		return s.cut()
 	case s.open == nil && (err != nil || what.Plan == nil):
-		return fmt.Errorf("line %d: a plan begins with {\"plan\":%d,…}, this does not: this is no plan that scimsync saved (scimsync plan --out FILE)", s.at, Format)
+		return fmt.Errorf("line %d: a plan begins with {\"plan\":%d,…}, this does not: this is no plan that scimsync saved (%s)", s.at, Format, s.program.Command("plan", "--out", "FILE"))
 	case err != nil:
 		return fmt.Errorf("line %d: %w; %s", s.at, err, s.anew())
 	case s.open == nil:
@@ -188,7 +191,7 @@ func (s *savedReader) cut() error {
 // anew says how to come by a good file.
 func (s *savedReader) anew() string {
 	if s.open == nil {
-		return "make the plan again: scimsync plan --out FILE"
+		return "make the plan again: " + s.program.Command("plan", "--out", "FILE")
 	}
-	return "make the plan again: scimsync plan " + shellWord(s.open.Job) + " --out FILE"
+	return "make the plan again: " + s.program.Command("plan", s.open.Job, "--out", "FILE")
 }

@@ -240,7 +240,7 @@ func (b *builder) program(f config.Flow, from string, shape resource.Shape) (*ma
 		}
 	}
 	u := f.Users
-	spec := mapping.Spec{Shape: shape, Schema: *src.schema, Source: from}
+	spec := mapping.Spec{Shape: shape, Schema: *src.schema, Source: from, Read: b.session.program().Command("read", from, "--raw")}
 	spec.Include = mapping.Line{Expr: u.Include.Value, Place: b.cfg.Place("jobs." + f.Job + ".users.map").String()}
 	if u.Include.Value != "" {
 		spec.Include.Place = u.Include.Pos.String()

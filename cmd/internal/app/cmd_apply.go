@@ -21,7 +21,7 @@ func (a *app) apply() *cobra.Command {
 		Example: "  scimsync plan staff --out friday.plan\n  scimsync apply friday.plan",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			saved, err := readSaved(args[0])
+			saved, err := a.readSaved(args[0])
 			if err != nil {
 				return err
 			}
@@ -41,13 +41,13 @@ func (a *app) apply() *cobra.Command {
 	return c
 }
 
-func readSaved(path string) ([]plan.Saved, error) {
+func (a *app) readSaved(path string) ([]plan.Saved, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the saved plan: %w", err)
 	}
 	defer file.Close()
-	saved, err := plan.ReadSaved(file)
+	saved, err := plan.ReadSaved(file, a.program())
 	if err != nil {
 		return nil, fmt.Errorf("read the saved plan %s: %w", path, err)
 	}

@@ -43,7 +43,7 @@ func (s *session) evalOne(name, who, text string) error {
 	}
 	job := jobs[0]
 	if err := s.engine.Collect(s.ctx, job); err != nil {
-		return s.refused(err)
+		return err // also of a job that is stopped: nothing is held by this, it could not be done
 	}
 	key, err := s.find(&job, who)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *session) evalOne(name, who, text string) error {
 // mirror keeps.
 func (s *session) evaluate(job engine.Job, key record.Key, text string) (any, error) {
 	src := s.sources[key.Source]
-	expression, problems := mapping.CompileExpression(text, mapping.Spec{Schema: *src.schema, Source: key.Source, Shape: job.Flows[0].Shape})
+	expression, problems := mapping.CompileExpression(text, mapping.Spec{Schema: *src.schema, Source: key.Source, Read: s.program().Command("read", key.Source, "--raw"), Shape: job.Flows[0].Shape})
 	if len(problems) > 0 {
 		var errs []error
 		for _, p := range problems {
