@@ -226,9 +226,9 @@ var userSync = foremost{
 }
 
 // What the profiles of RSA and User Sync send in a second is a guess of ours; where it is
-// right, all of it is used and nothing is refused: also not across runs and commands.
+// right, all of it is used and nothing is refused: also not across runs and commands. It
+// runs beside no other test: a second is short for a machine that is busy.
 func TestForemostPace(t *testing.T) {
-	t.Parallel()
 	for _, s := range []foremost{rsa, userSync} {
 		t.Run(s.profile, func(t *testing.T) {
 			t.Parallel()
