@@ -94,6 +94,12 @@ func (w *work) send(ctx context.Context, turn *turn, total int, each func(func(*
 	for action, n := range w.first.Done { // what was sent before this plan was made was planned, too
 		run.Planned[string(action)] += n
 	}
+	run.Done, run.Calls = sums(w.first)
+	if total > 0 { // so that a run that is killed is seen
+		if err := w.store.PutRun(run); err != nil {
+			return apply.Report{}, fmt.Errorf("store that a run of %s begins: %w", w.flow.Flow, err)
+		}
+	}
 	carry := apply.Carry{Flow: w.flow.Flow, Run: w.how.Run, Target: w.flow.Client, Ledger: w.store, Lane: w.flow.Lane, Shape: w.shape, Retries: w.flow.Retries,
 		SettleWindow: w.engine.settleWindow(), Backoff: w.engine.Backoff, Stop: turn.stop}
 	if w.how.Ended != nil {
@@ -105,12 +111,8 @@ func (w *work) send(ctx context.Context, turn *turn, total int, each func(func(*
 			return fn(c)
 		})
 	})
-	sum := w.first.And(report)
-	run.Ended, run.Calls, run.Lookups = w.engine.now(), sum.Calls, w.lookups()
-	run.Done = map[string]int{}
-	for action, n := range sum.Done {
-		run.Done[string(action)] = n
-	}
+	run.Ended, run.Lookups = w.engine.now(), w.lookups()
+	run.Done, run.Calls = sums(w.first.And(report))
 	if why := firstError(err, report.Stopped); why != nil {
 		run.Error = why.Error()
 	}
@@ -120,6 +122,15 @@ func (w *work) send(ctx context.Context, turn *turn, total int, each func(func(*
 		err = stored
 	}
 	return report, err
+}
+
+// sums are what a record of a run holds of a report.
+func sums(report apply.Report) (done map[string]int, calls int) {
+	done = map[string]int{}
+	for action, n := range report.Done {
+		done[string(action)] = n
+	}
+	return done, report.Calls
 }
 
 func firstError(errs ...error) error {

@@ -159,7 +159,7 @@ type Run struct {
 	Job     string
 	Target  string
 	Started time.Time
-	Ended   time.Time
+	Ended   time.Time      // zero: it is under way, or did not come to its end
 	Planned map[string]int // by action
 	Done    map[string]int
 	Calls   int // requests for changes

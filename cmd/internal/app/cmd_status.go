@@ -22,7 +22,7 @@ func (a *app) status() *cobra.Command {
 		Use:   "status [JOB]",
 		Short: "Show jobs, last runs, what is held, who is parked and who is in conflict",
 		Long: "Shows for each job and target the last run, live accounts, what is held with the command that releases it, and who waits: parked, or in conflict.\n\n" +
-			"With --exit-code: 3 something is held; 4 somebody is parked or in conflict; 1 the last run failed.",
+			"With --exit-code: 3 something is held; 4 somebody is parked or in conflict; 1 the last run failed or did not end.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := a.open("status")
@@ -45,10 +45,17 @@ type flowStatus struct {
 	LastRun   *runStatus     `json:"last_run,omitempty"`
 	Hold      *holdResult    `json:"hold,omitempty"`
 	Rejected  string         `json:"rejected_by,omitempty"`
+	Approved  *yesStatus     `json:"approved,omitempty"` // the last yes, until the run after it
 	Parked    []plan.Problem `json:"parked"`
 	Conflicts []plan.Problem `json:"conflicts"`
 	Expiring  []string       `json:"expiring,omitempty"`
 	Waits     []waitStatus   `json:"waits,omitempty"`
+}
+
+// yesStatus is who said yes to what was held, and when.
+type yesStatus struct {
+	By string `json:"by"`
+	At string `json:"at"`
 }
 
 // waitStatus is a wait that a target has asked for.
@@ -75,7 +82,8 @@ func (s *session) waits(target string) ([]waitStatus, error) {
 type runStatus struct {
 	ID      string         `json:"id"`
 	Started string         `json:"started"`
-	Took    string         `json:"took"`
+	Took    string         `json:"took,omitempty"`    // absent: it did not end
+	Unended bool           `json:"unended,omitempty"` // it was killed, or the machine went down
 	Done    map[string]int `json:"done"`
 	Calls   int            `json:"calls"`
 	Lookups int            `json:"lookups"`
@@ -124,7 +132,7 @@ func (s *session) exitsFor(f flowStatus) {
 	if len(f.Parked)+len(f.Conflicts) > 0 {
 		s.exits(exitParked)
 	}
-	if f.LastRun != nil && f.LastRun.Error != "" {
+	if f.LastRun != nil && (f.LastRun.Error != "" || f.LastRun.Unended) {
 		s.exits(exitFailed)
 	}
 }
@@ -143,12 +151,7 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 		return st, err
 	}
 	if len(runs) > 0 {
-		r := runs[0]
-		st.LastRun = &runStatus{ID: r.ID, Started: r.Started.UTC().Format(time.RFC3339), Took: r.Ended.Sub(r.Started).Round(time.Millisecond).String(),
-			Done: r.Done, Calls: r.Calls, Lookups: r.Lookups, Pending: pending(r), Error: r.Error}
-		if r.Done == nil { // it could not even begin
-			st.LastRun.Done = map[string]int{}
-		}
+		st.LastRun = runStatusOf(runs[0])
 	}
 	hold, err := s.store.Hold(flow)
 	if err != nil {
@@ -157,6 +160,9 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 	if hold != nil {
 		st.Hold = &holdResult{ID: hold.ID, Held: len(hold.Lines), Limits: hold.Limits, Next: s.program().Approve(hold.Job, hold.Target)}
 		st.Rejected = hold.Rejected
+	}
+	if st.Approved, err = s.approved(flow); err != nil {
+		return st, err
 	}
 	if st.Waits, err = s.waits(flow.Target); err != nil {
 		return st, err
@@ -177,6 +183,28 @@ func (s *session) flowStatus(flow ledger.Flow) (flowStatus, error) {
 	return st, err
 }
 
+func runStatusOf(r ledger.Run) *runStatus {
+	st := &runStatus{ID: r.ID, Started: r.Started.UTC().Format(time.RFC3339), Done: r.Done, Calls: r.Calls, Lookups: r.Lookups, Error: r.Error}
+	if r.Done == nil { // it could not even begin
+		st.Done = map[string]int{}
+	}
+	// Whoever has the state open to itself, as we have, knows that no run is under way.
+	if st.Unended = r.Ended.IsZero(); !st.Unended {
+		st.Took, st.Pending = r.Ended.Sub(r.Started).Round(time.Millisecond).String(), pending(r)
+	}
+	return st
+}
+
+// approved is the last yes to what was held; nil: there is none that still counts.
+func (s *session) approved(flow ledger.Flow) (*yesStatus, error) {
+	yes, err := s.store.Approval(flow)
+	if err != nil || yes == nil || len(yes.Digests) == 0 {
+		return nil, err
+	}
+	at := time.Unix(slices.Max(slices.Collect(maps.Values(yes.Digests))), 0)
+	return &yesStatus{yes.By, at.UTC().Format(time.RFC3339)}, nil
+}
+
 func (s *session) writeStatus(f flowStatus) error {
 	if s.asksJSON() {
 		return json.NewEncoder(s.Out).Encode(f)
@@ -194,6 +222,8 @@ func (s *session) writeStatus(f flowStatus) error {
 	switch r := f.LastRun; {
 	case r == nil:
 		fmt.Fprintln(s.Out, "  never ran")
+	case r.Unended:
+		fmt.Fprintf(s.Out, "  the run that started %s did not end: it was killed, or the machine went down; the next one goes on from what was acknowledged\n", r.Started)
 	case r.Error != "":
 		fmt.Fprintf(s.Out, "  last run %s failed: %s\n", r.Started, plan.Safe(r.Error))
 	default:
@@ -201,6 +231,9 @@ func (s *session) writeStatus(f flowStatus) error {
 	}
 	if f.LastRun != nil && f.LastRun.Pending > 0 {
 		fmt.Fprintf(s.Out, "  %s of it still to be sent\n", count(f.LastRun.Pending, "change"))
+	}
+	if f.Approved != nil {
+		fmt.Fprintf(s.Out, "  approved by %s, %s\n", plan.Safe(f.Approved.By), f.Approved.At)
 	}
 	for _, w := range f.Waits {
 		what := ""

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -138,6 +139,9 @@ func TestI17Restart(t *testing.T) {
 			}
 			o := scimsync(t, dir, "status").want(t, 0)
 			contains(t, o.out, "no request before")
+			if unended := strings.Contains(o.out, "did not end: it was killed"); unended != (signal == syscall.SIGKILL) {
+				t.Errorf("after %v: %s", signal, o.out)
+			}
 			scimsync(t, dir, "plan").want(t, 0)
 			synced(t, dir, 0)
 			th.obeyed(t, l.requests(0))
