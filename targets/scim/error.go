@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"scimsync/targets/scim/profile"
 )
 
 // Error is an answer that is not a success (RFC 7644 section 3.12).
@@ -26,6 +28,7 @@ type Error struct {
 
 	scim bool // the body is a SCIM error
 	use  use
+	code profile.CodeVerdict // what the profile says of the vendor's code; "": nothing
 }
 
 // Error writes the error in one line: PATCH /Users/123: 400 invalidValue: ….
@@ -56,7 +59,7 @@ const maxDetail = 300
 // problem makes an Error of an answer. The body may be a SCIM error, a problem
 // document (RFC 9457), what gateways and OAuth servers send, HTML, or missing.
 func (t *Target) problem(c call, a *answer) *Error {
-	e := &Error{Method: c.method, Path: c.path, Status: a.status}
+	e := &Error{Method: c.method, Path: c.path, Status: a.status, code: t.profile.Errors.Codes[t.code(a)]}
 	if a.status/100 == 3 {
 		e.Detail = t.redirected(a)
 		return e

@@ -17,6 +17,7 @@ import (
 	"scimsync/sync/record"
 	"scimsync/sync/resource"
 	"scimsync/targets/scim"
+	"scimsync/targets/scim/profile"
 	"scimsync/targets/scimtest"
 )
 
@@ -275,6 +276,27 @@ func TestReadsAreTriedAgain(t *testing.T) {
 					t.Errorf("the gate learned %d pauses", gate.learned)
 				}
 			})
+		})
+	}
+}
+
+// A vendor's code tells more than the status whether a read is worth another try.
+func TestCodesOfReads(t *testing.T) {
+	for _, c := range []struct {
+		code           string
+		status, wanted int
+	}{{"CMN-303", 429, 1}, {"CMN-304", 400, 2}, {"CMN-999", 503, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			server := scimtest.NewFaulty(nil)
+			server.Script(scimtest.Reply{Status: c.status, Body: `{"errorCode":"` + c.code + `"}`}, nobody)
+			target := inProcess(t, server, with(func(p *profile.Profile) {
+				p.Lookup.User = []profile.By{profile.ByUserName}
+				p.Errors = profile.Errors{CodeRegex: `"(CMN-[0-9]+)"`, Codes: map[string]profile.CodeVerdict{"CMN-304": profile.CodeAgain, "CMN-303": profile.CodeStop, "CMN-999": profile.CodePark}}
+			}))
+			_, err := target.Find(t.Context(), wanted("userName", "x"))
+			if n := len(server.Requests()); n != c.wanted || (err == nil) != (c.wanted == 2) {
+				t.Errorf("%s: %d requests, %v", c.code, n, err)
+			}
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"scimsync/sync/plan"
+	"scimsync/targets/scim/profile"
 )
 
 // maxTries is how often one read is sent.
@@ -98,8 +99,11 @@ func passing(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	if e.use != unremarked {
+	switch {
+	case e.use != unremarked:
 		return e.use != abnormal
+	case e.code != "":
+		return e.code == profile.CodeAgain
 	}
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,

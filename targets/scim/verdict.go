@@ -277,7 +277,7 @@ func verdict(v plan.Verdict, e *Error, advice string) plan.Result {
 // service.
 func (t *Target) asProfiled(change *plan.Change, e *Error, a *answer) (r plan.Result, known bool) {
 	p := t.profile
-	switch p.Errors.Codes[t.code(a)] {
+	switch e.code {
 	case profile.CodeAgain:
 		r = verdict(plan.Again, e, "")
 		r.NotBefore = t.now().Add(againAfter)

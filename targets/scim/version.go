@@ -60,7 +60,7 @@ func (w *write) unreadable(err error, heard plan.Heard) *plan.Result {
 	var e *Error
 	var o *outage
 	switch {
-	case errors.As(err, &o) && o.kind == hopeless, errors.As(err, &e) && e.use == abnormal:
+	case errors.As(err, &o) && o.kind == hopeless, errors.As(err, &e) && (e.use == abnormal || e.code == profile.CodeStop):
 		r.Verdict = plan.Stop
 	case passing(err):
 		r.Verdict = plan.Again

@@ -82,6 +82,6 @@ type Errors struct {
 	// CodeRegex takes the vendor's code out of an answer's body: its first group. RingCentral: (OAU-\d+|CMN-\d+).
 	CodeRegex string `yaml:"code_regex" is:"code"`
 	// Codes is what to do by code, where the status does not tell: again (as a 429 of this one account), park (this change) or
-	// stop (this target). RingCentral: CMN-304 again.
+	// stop (this target). What only reads is sent again for `again` alone. RingCentral: CMN-304 again.
 	Codes map[string]CodeVerdict `yaml:"codes"`
 }
