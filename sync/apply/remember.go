@@ -7,8 +7,9 @@ import (
 	"scimsync/sync/ledger"
 )
 
-// What is remembered of a budget: announced waits, and what was sent of late against
-// windows so long that the end of one process and the beginning of the next fit into them.
+// What is remembered of a budget: announced waits at once, and what was sent of late
+// against its windows: of long ones every second, so that it is known also after a process
+// was killed; of all at the end of a process, for the next may begin right away.
 const (
 	longWindow = 2 * time.Second
 	keepEvery  = time.Second
@@ -17,7 +18,8 @@ const (
 // keeping is when the budget was last remembered, and when it will be.
 type keeping struct {
 	last  time.Time
-	timer *time.Timer // nil: all is remembered
+	timer *time.Timer // nil: all of long windows is remembered
+	short bool        // something of a short window is not
 }
 
 // note sees to it that what was drawn is remembered soon.
@@ -28,6 +30,7 @@ func (b *Budget) note(takes []taking, now time.Time) {
 	for _, t := range takes {
 		for _, w := range t.from.windows {
 			if w.per < longWindow {
+				b.keep.short = true
 				continue
 			}
 			if wait := b.keep.last.Add(keepEvery).Sub(now); wait > 0 {
@@ -44,7 +47,7 @@ func (b *Budget) note(takes []taking, now time.Time) {
 func (b *Budget) Flush() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.keep.timer != nil {
+	if b.keep.timer != nil || b.keep.short {
 		b.save(time.Now())
 	}
 }
@@ -84,7 +87,7 @@ func (k *bucket) spent(now time.Time) (s ledger.Spent) {
 			kept.Told = w.n
 		case w.kind == taught && w.until.After(now):
 			kept.Told, kept.Until = w.n, w.until
-		case w.kind == taught || w.per < longWindow || w.used+w.open == 0:
+		case w.kind == taught || w.used+w.open == 0:
 			continue
 		}
 		kept.Sent = append(kept.Sent, w.slots...)

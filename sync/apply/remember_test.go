@@ -114,3 +114,31 @@ func TestClockWasWrong(t *testing.T) {
 		}
 	})
 }
+
+// The next process may begin within a window of a second: what the one before it sent
+// counts. While requests go, nothing is written for that.
+func TestShortWindowsAreRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := &store{}
+		pace := all(5, time.Second, 0, 1)
+		b := NewBudget(pace, nil, kept.write)
+		l := b.Lane(1)
+		for range 5 {
+			enter(t, l, Request{Draws: from("all")}).Leave(plan.Heard{})
+		}
+		if kept.times != 0 {
+			t.Errorf("%d writes while requests go", kept.times)
+		}
+		b.Flush()
+		time.Sleep(300 * time.Millisecond)
+		began := time.Now()
+		l = newLane(pace, kept.read(t), nil)
+		enter(t, l, Request{Draws: from("all")}).Leave(plan.Heard{})
+		if took := time.Since(began); took < 690*time.Millisecond || took > 750*time.Millisecond {
+			t.Errorf("went after %v", took)
+		}
+		if times := kept.times; func() int { b.Flush(); return kept.times }() != times {
+			t.Error("written although nothing was sent")
+		}
+	})
+}

@@ -79,20 +79,10 @@ func (r *rehearsal) stats() (s sandbox.Stats) {
 	return s
 }
 
-// limit fails the test if more was refused than meant, and tells the rest of used.
+// limit fails the test if anything came inside an announced wait, or more was refused than
+// meant, and tells of one limit what it let through, and which share of what it allows
+// between its first and its last request was used.
 func (r *rehearsal) limit(name string, refused int) (allowed int, used float64) {
-	r.t.Helper()
-	allowed, used, was := r.used(name)
-	if was != refused {
-		r.t.Errorf("limit %s refused %d, want %d", name, was, refused)
-	}
-	return allowed, used
-}
-
-// used fails the test if anything came inside an announced wait, and tells of one limit
-// what it let through, which share of what it allows between its first and its last
-// request was used, and what it refused.
-func (r *rehearsal) used(name string) (allowed int, used float64, refused int) {
 	r.t.Helper()
 	s := r.stats()
 	if s.Early != 0 {
@@ -100,11 +90,14 @@ func (r *rehearsal) used(name string) (allowed int, used float64, refused int) {
 	}
 	for _, l := range s.Limits {
 		if l.Name == name {
-			return l.Allowed, float64(l.Allowed-1) / float64(l.Events) * l.Per.Seconds() / l.Last.Sub(l.First).Seconds(), l.Refused
+			if l.Refused != refused {
+				r.t.Errorf("limit %s refused %d, want %d", l.Name, l.Refused, refused)
+			}
+			return l.Allowed, float64(l.Allowed-1) / float64(l.Events) * l.Per.Seconds() / l.Last.Sub(l.First).Seconds()
 		}
 	}
 	r.t.Fatalf("there is no limit %s: %+v", name, s.Limits)
-	return 0, 0, 0
+	return 0, 0
 }
 
 // ringcentral are the knobs of RingCentral at a scale of 20.
