@@ -126,8 +126,8 @@ func (a *attempt) ours(found *plan.Found) {
 	a.done(a.change, plan.Ack{RemoteID: found.ID, Version: found.Version, Shown: found})
 }
 
-// find gives the account that carries the person's anchor, whatever it is found by; nil:
-// there is none. One under their login without it counts as somebody else's.
+// find gives the account that is the person's, whatever it is found by; nil: there is none.
+// One under their login that no create of theirs has made counts as somebody else's.
 func (a *attempt) find(ctx context.Context) (*plan.Found, error) {
 	return a.findAs(ctx, a.change.Want.Resource)
 }
@@ -147,9 +147,12 @@ func (a *attempt) findAs(ctx context.Context, want resource.Resource) (*plan.Fou
 	if err != nil {
 		return nil, err
 	}
-	anchor := a.change.Want.Text("externalId")
+	var sent []resource.Resource
+	if a.intentStays { // by this run or an earlier one
+		sent = []resource.Resource{a.change.Want.Resource, a.change.Doubt.Values()}
+	}
 	for i := range found {
-		if anchor != "" && found[i].ExternalID == anchor {
+		if a.change.Made(&found[i], a.Shape, sent...) {
 			return &found[i], nil
 		}
 	}

@@ -40,16 +40,20 @@ func create(in *Input, want resource.Wanted) *plan.Change {
 }
 
 // Adopt is the change that takes an existing account over instead of creating another,
-// or the reason why it must not be. An account that carries the person's anchor is theirs,
-// and so is one without an anchor that was theirs before: an id is never given to another
-// account (RFC 7643 section 3.1). What was theirs before is brought up to date, not only
+// or the reason why it must not be. An account that a create of theirs made (Change.Made) is
+// theirs, and so is one without an anchor that was theirs before: an id is never given to
+// another account (RFC 7643 section 3.1). What was theirs before is brought up to date, not only
 // filled. Any other account must be active and without an anchor, because a login that was
 // used before does not make its account the newcomer's.
 func Adopt(create *plan.Change, found *plan.Found, how Adoption, shape resource.Shape) (*plan.Change, error) {
 	want := create.Want
 	anchor := want.Text("externalId")
 	was := create.RemoteID != "" && found.ID == create.RemoteID && (found.ExternalID == "" || found.ExternalID == anchor)
-	mine := was || anchor != "" && found.ExternalID == anchor
+	var sent []resource.Resource
+	if create.Doubt.Created {
+		sent = append(sent, create.Doubt.Values())
+	}
+	mine := was || create.Made(found, shape, sent...)
 	switch {
 	case mine:
 	case found.ExternalID != "":

@@ -77,36 +77,6 @@ type matching struct {
 
 func severalFit(id string) error { return fmt.Errorf("account %s fits several people", id) }
 
-// unique are the match attributes that lead to one account only, whatever else it has.
-func (m *matching) unique() []string {
-	if m.flow.MailTakesOver {
-		return []string{plan.MatchUserName, plan.MatchExternalID, plan.MatchEmail}
-	}
-	return []string{plan.MatchUserName, plan.MatchExternalID}
-}
-
-// want counts what a new person wants.
-func (m *matching) want(c *plan.Change) {
-	for _, by := range m.unique() {
-		m.wanted[wantHash(by, c)]++
-	}
-}
-
-// contested tells why a new person cannot have what they want: another one wants it, too.
-// Nothing at all is everybody's right.
-func (m *matching) contested(c *plan.Change) error {
-	for _, by := range m.unique() {
-		if value := plan.MatchValue(by, c.Want.Resource); value != "" && m.wanted[wantHash(by, c)] > 1 {
-			return fmt.Errorf("the %s %q is wanted by several new people", by, value)
-		}
-	}
-	return nil
-}
-
-func wantHash(by string, c *plan.Change) uint64 {
-	return hashText(by + "\x00" + plan.MatchValue(by, c.Want.Resource))
-}
-
 // lookupsAtOnce is how many lookups are not worth the request that counts the accounts.
 const lookupsAtOnce = 4
 
@@ -279,9 +249,16 @@ func (m *matching) theirs(c *plan.Change, found []plan.Found) (hits []plan.Found
 
 // decideLeft decides on a create in doubt whose person has left since.
 func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
-	anchor := c.Want.Text("externalId")
+	sent := c.Doubt.Values()
 	for i := range found {
-		if anchor != "" && found[i].ExternalID == anchor {
+		if !c.Made(&found[i], m.shape, sent) {
+			continue
+		}
+		owner, known, err := m.store.ByRemote(m.flow.Target, found[i].ID)
+		if err != nil {
+			return err
+		}
+		if !known || owner == c.Key {
 			return m.book.add(diff.Left(c, &found[i]))
 		}
 	}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
@@ -56,4 +58,34 @@ func (m *matching) rivalled(c *plan.Change, hit *plan.Found) bool {
 		}
 	}
 	return false
+}
+
+// unique are the match attributes that lead to one account only, whatever else it has.
+func (m *matching) unique() []string {
+	if m.flow.MailTakesOver {
+		return []string{plan.MatchUserName, plan.MatchExternalID, plan.MatchEmail}
+	}
+	return []string{plan.MatchUserName, plan.MatchExternalID}
+}
+
+// want counts what a new person wants.
+func (m *matching) want(c *plan.Change) {
+	for _, by := range m.unique() {
+		m.wanted[wantHash(by, c)]++
+	}
+}
+
+// contested tells why a new person cannot have what they want: another one wants it, too.
+// Nothing at all is everybody's right.
+func (m *matching) contested(c *plan.Change) error {
+	for _, by := range m.unique() {
+		if value := plan.MatchValue(by, c.Want.Resource); value != "" && m.wanted[wantHash(by, c)] > 1 {
+			return fmt.Errorf("the %s %q is wanted by several new people", by, value)
+		}
+	}
+	return nil
+}
+
+func wantHash(by string, c *plan.Change) uint64 {
+	return hashText(by + "\x00" + plan.MatchValue(by, c.Want.Resource))
 }

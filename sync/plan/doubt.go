@@ -1,6 +1,13 @@
 package plan
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
 
 // Doubt is what is not known of an account: a request was sent to it, or for it, and
 // nobody knows whether it was carried out, because its answer was lost or was not
@@ -22,7 +29,7 @@ import "time"
 type Doubt struct {
 	// Sent tells that a request that nobody acknowledged may have arrived.
 	Sent bool
-	// Created tells that one of them was a create: an account with the person's anchor is
+	// Created tells that one of them was a create: an account that Change.Made recognises is
 	// one that we made.
 	Created bool
 	// Since is the moment from which a create in doubt may take the settle window to show:
@@ -33,4 +40,32 @@ type Doubt struct {
 	// several is a resource.Either), nil for a removal; the path "active" stands for the
 	// account's state.
 	Maybe map[string]any
+}
+
+// Values are those of Maybe, without the account's state.
+func (d *Doubt) Values() resource.Resource {
+	values := maps.Clone(d.Maybe)
+	delete(values, "active")
+	return resource.New(values)
+}
+
+// Made tells whether an account that was found is what a create of c's person has made. It
+// carries their anchor. Where the service keeps none, a create in doubt is recognised by
+// what it sent: before it nobody had the login, so an account that shows all of that, and
+// no anchor, is no other. sent is what such creates may have sent; none: there was none
+// that is in doubt.
+func (c *Change) Made(f *Found, shape resource.Shape, sent ...resource.Resource) bool {
+	if anchor := c.Want.Text("externalId"); anchor != "" || f.ExternalID != "" {
+		return f.ExternalID == anchor
+	}
+	other := record.False // what no account of ours is
+	if c.Early() {
+		other = record.True
+	}
+	if f.Masked || f.Active == other {
+		return false
+	}
+	return slices.ContainsFunc(sent, func(r resource.Resource) bool {
+		return r.Text("userName") != "" && len(resource.Drift(f.Body, r, shape)) == 0
+	})
 }
