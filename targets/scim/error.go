@@ -151,7 +151,7 @@ func Clean(text string, hidden []string) string {
 // webPage tells an HTML answer, whatever it is labelled: some servers label JSON, or
 // nothing at all, as HTML.
 func webPage(a *answer) bool {
-	body := bytes.TrimLeft(bytes.TrimPrefix(a.body, []byte("\ufeff")), " \t\r\n")
+	body := bytes.TrimLeft(a.body, " \t\r\n")
 	if bytes.HasPrefix(body, []byte("<")) {
 		return true
 	}

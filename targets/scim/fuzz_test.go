@@ -147,6 +147,8 @@ func FuzzAnswerToChange(f *testing.F) {
 		f.Add(uint8(1), status, "", "/"+marker, `{"detail":"you sent `+marker+`","scimType":"`+marker+`","status":"`+marker+`"}`)
 		f.Add(uint8(0), status, "", "", `{"Errors":[{"description":"`+strings.Repeat(" ", 1<<14-5)+marker+`"}]}`)
 	}
+	f.Add(uint8(0), 200, "", "", `{"0":,"id":"0"}`)
+	f.Add(uint8(0), 200, "", "", `{"a":{]},"id":"0"}`)
 	f.Add(uint8(0), 201, "text/html", "https://scim.example.org/scim/v2/Users/x", "")
 	f.Add(uint8(0), 201, "", "/scim/v2/Users/%2e%2e", "")
 	f.Add(uint8(0), 201, "", "https://elsewhere.example.org/scim/v2/Users/x", "{}")

@@ -3,6 +3,7 @@ package scim
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -42,9 +43,10 @@ type answer struct {
 	parts  []member // of the body, once somebody asked for them
 }
 
-// members gives the members of the body, a JSON object.
+// members gives the members of the body, a JSON object. Of what is not JSON to its end
+// there are none: an account counts as made only if all of what says so can be read.
 func (a *answer) members() []member {
-	if a.parts == nil {
+	if a.parts == nil && json.Valid(a.body) {
 		a.parts = members(a.body)
 	}
 	return a.parts
@@ -105,6 +107,8 @@ func (t *Target) exchange(ctx context.Context, c call, address string) (*answer,
 	defer resp.Body.Close()
 	a := &answer{status: resp.StatusCode, header: resp.Header, hidden: hidden}
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, c.limit+1))
+	// Some servers on Windows put a byte order mark before JSON (RFC 8259 section 8.1).
+	a.body = bytes.TrimPrefix(a.body, []byte("\ufeff"))
 	switch {
 	case err != nil:
 		a.cut = fmt.Errorf("the answer broke off: %w", err)

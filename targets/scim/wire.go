@@ -33,7 +33,7 @@ type page struct {
 
 // decode reads one JSON value, and nothing behind it. Numbers stay as they are written.
 func decode(body []byte, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	if err := dec.Decode(into); err != nil {
 		return err

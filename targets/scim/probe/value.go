@@ -52,7 +52,7 @@ const plainTexts = 8
 
 // decode reads a JSON object; nil: it is none.
 func decode(body []byte) object {
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	var out object
 	if dec.Decode(&out) != nil {
