@@ -86,7 +86,7 @@ func TestNest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"emails":[{"type":"home","value":"h"},{"primary":true,"type":"work","value":"a"}],"name":{"givenName":"Jane"},"roles":[{"value":"r"}],"tags":["t"],` +
+	want := `{"emails":[{"type":"home","value":"h"},{"type":"work","primary":true,"value":"a"}],"name":{"givenName":"Jane"},"roles":[{"value":"r"}],"tags":["t"],` +
 		`"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"7"}},"urn:x:Badge":{"n":5},"userName":"jane"}`
 	if string(raw) != want {
 		t.Errorf("\n got %s\nwant %s", raw, want)

@@ -10,18 +10,19 @@ import (
 )
 
 // AppendJSON writes a value of a resource, or objects and lists of such values, as
-// encoding/json does it in several times the time: the members of an object sorted by
-// name. <, > and & stand for themselves, as they do in filters and names.
+// encoding/json does it in several times the time: the members of a map sorted by name. <, > and & stand for themselves, as they do in filters and names.
 func AppendJSON(b []byte, v any) (_ []byte, err error) {
 	switch v := v.(type) {
 	case string:
 		return appendString(b, v), nil
 	case bool:
 		return append(b, literal(v)...), nil
+	case *Object:
+		return appendMembers(b, *v)
 	case map[string]any:
-		return appendObject(b, v)
+		return appendMap(b, v)
 	case Element:
-		return appendObject(b, v)
+		return appendMap(b, v)
 	case []string:
 		return appendList(b, v)
 	case []any:
@@ -36,7 +37,21 @@ func AppendJSON(b []byte, v any) (_ []byte, err error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
 }
 
-func appendObject(b []byte, object map[string]any) (_ []byte, err error) {
+func appendMembers(b []byte, members []Member) (_ []byte, err error) {
+	b = append(b, '{')
+	for i := range members {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendString(b, members[i].Name), ':')
+		if b, err = AppendJSON(b, members[i].Value); err != nil {
+			return b, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+func appendMap(b []byte, object map[string]any) (_ []byte, err error) {
 	if object == nil {
 		return append(b, "null"...), nil
 	}

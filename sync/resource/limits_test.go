@@ -59,7 +59,7 @@ func TestSame(t *testing.T) {
 	s.at("displayName").Rules = []Rule{IgnoreAll}
 	s.at("timezone").Rules = []Rule{FoldCase}
 	same := func(path string, have, sent any) bool {
-		body := Nest(New(map[string]any{path: have}), s)
+		body := viaJSON(t, New(map[string]any{path: have}))
 		return len(Drift(body, New(map[string]any{path: sent}), s)) == 0
 	}
 	list := func(text string) any {

@@ -88,11 +88,11 @@ func TestPathsThatMustNotBeMapped(t *testing.T) {
 }
 
 func TestSchemas(t *testing.T) {
-	got := RFC7643().Schemas([]string{"userName", EnterpriseURN + ":department", `emails[type eq "a:b"].value`, "urn:example:Badge:number", EnterpriseURN + ":division"})
+	got := RFC7643().Schemas(New(map[string]any{"userName": "a", EnterpriseURN + ":department": "b", `emails[type eq "a:b"].value`: "c", "urn:example:Badge:number": "d", EnterpriseURN + ":division": "e"}))
 	if diff := cmp.Diff([]string{UserURN, "urn:example:Badge", EnterpriseURN}, got); diff != "" {
 		t.Error(diff)
 	}
-	if got := RFC7643().Schemas(nil); len(got) != 1 || got[0] != UserURN {
+	if got := RFC7643().Schemas(Resource{}); len(got) != 1 || got[0] != UserURN {
 		t.Error(got)
 	}
 }

@@ -83,7 +83,7 @@ func elements(t *rapid.T, label string, def *Definition) []Element {
 	return list
 }
 
-func viaJSON(t *rapid.T, r Resource) map[string]any {
+func viaJSON(t rapid.TB, r Resource) map[string]any {
 	raw, err := json.Marshal(Nest(r, RFC7643()))
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +108,6 @@ func TestNestAndFlattenAreInverse(t *testing.T) {
 		r := generate(t, "r")
 		like := Wanted{Managed: managed}
 		mustEqual(t, "through JSON", Flatten(viaJSON(t, r), like, RFC7643()), r)
-		mustEqual(t, "direct", Flatten(Nest(r, RFC7643()), like, RFC7643()), r)
 	})
 }
 
@@ -130,7 +129,8 @@ func TestResourceSurvivesJSON(t *testing.T) {
 // foreign puts elements of somebody else into a body.
 func foreign(body map[string]any) map[string]any {
 	for _, attr := range []string{"emails", "roles", "phoneNumbers", "addresses"} {
-		push(body, attr, map[string]any{"type": "other", "value": "theirs-" + attr, "country": "XX"})
+		list, _ := body[attr].([]any)
+		body[attr] = append(list, map[string]any{"type": "other", "value": "theirs-" + attr, "country": "XX"})
 	}
 	body["nickName"] = "theirs"
 	return body

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"regexp"
-	"sort"
 	"strings"
 )
 
@@ -144,21 +143,17 @@ func (s Shape) Lookup(p Path) (attr, leaf Definition) {
 	return *a, *a.sub(p.Sub)
 }
 
-// Schemas gives the value of `schemas` for a resource with these paths: the core
-// URN and those of the extensions in use (RFC 7643 section 3).
-func (s Shape) Schemas(paths []string) []string {
-	used := map[string]bool{}
-	for _, text := range paths {
-		if urn := Split(text).URN; urn != "" {
-			used[urn] = true
+// Schemas gives the value of `schemas` for a resource: the core URN and those of the
+// extensions in use (RFC 7643 section 3).
+func (s Shape) Schemas(r Resource) []string {
+	urns := []string{s.Core}
+	for _, a := range r.Attrs {
+		// Attributes are sorted: those of one extension stand together.
+		if urn := Split(a.Path).URN; urn != "" && urn != urns[len(urns)-1] {
+			urns = append(urns, urn)
 		}
 	}
-	urns := make([]string, 0, len(used)+1)
-	for urn := range used {
-		urns = append(urns, urn)
-	}
-	sort.Strings(urns)
-	return append([]string{s.Core}, urns...)
+	return urns
 }
 
 // Digest is a short text that changes whenever the shape does.

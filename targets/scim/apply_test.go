@@ -43,15 +43,15 @@ func TestRequests(t *testing.T) {
 		method, path, body string
 	}{
 		{"create", scimtest.Create(wanted), "POST", "/scim/v2/Users",
-			`{"active":true,"emails":[{"type":"work","value":"zoë@example.org"}],"externalId":"10034","locale":"de-CH",` +
+			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"active":true,` +
+				`"emails":[{"type":"work","value":"zoë@example.org"}],"externalId":"10034","locale":"de-CH",` +
 				`"name":{"givenName":"Zoë"},"phoneNumbers":[{"type":"mobile","value":"+41"}],` +
-				`"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],` +
 				`"title":"R&D <lead>","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"007"},` +
 				`"userName":"zoë@example.org"}`},
 		{"plain create", scimtest.Create(plain), "POST", "/scim/v2/Users",
-			`{"active":true,"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a"}`},
+			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"active":true,"userName":"a"}`},
 		{"create, not active yet", early(scimtest.Create(plain)), "POST", "/scim/v2/Users",
-			`{"active":false,"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a"}`},
+			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"active":false,"userName":"a"}`},
 		{"deactivate", scimtest.Change(plan.Deactivate, "2819c223"), "PATCH", "/scim/v2/Users/2819c223",
 			patchHead + `{"op":"replace","path":"active","value":false}` + patchTail},
 		{"deactivate sends active only", scimtest.Change(plan.Deactivate, "7", replace("title", "x")), "PATCH", "/scim/v2/Users/7",

@@ -44,10 +44,11 @@ func (w *write) replacement() (call, *plan.Result) {
 		return call{}, &plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: %w", w.change, err)}
 	}
 	c := call{method: http.MethodPut, path: path}
-	var body map[string]any
+	var body any
 	if w.profile.Put.Mode == profile.PutFull {
-		body = w.Target.body(w.change.Want.Resource, w.active())
-		body["id"] = w.change.RemoteID
+		whole := w.Target.body(w.change.Want.Resource, w.active())
+		whole.Add("id", w.change.RemoteID)
+		body = whole
 		c.match = w.matching(c.method, w.change.Version)
 	} else {
 		found, result := w.account()

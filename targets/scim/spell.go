@@ -229,14 +229,9 @@ func (t *Target) newUser(change *plan.Change) ([]byte, error) {
 }
 
 // body is an account as it is sent whole.
-func (t *Target) body(r resource.Resource, active bool) map[string]any {
-	paths := make([]string, len(r.Attrs))
-	for i, a := range r.Attrs {
-		paths[i] = a.Path
-	}
+func (t *Target) body(r resource.Resource, active bool) *resource.Object {
 	body := resource.Nest(r, t.shape)
-	body["schemas"] = t.shape.Schemas(paths)
-	body["active"] = active
+	*body = slices.Insert(*body, 0, resource.Member{Name: "schemas", Value: t.shape.Schemas(r)}, resource.Member{Name: "active", Value: active})
 	return body
 }
 

@@ -180,7 +180,7 @@ func TestPutInFull(t *testing.T) {
 			change.After = map[string]any{"active": true}
 		}
 		r := apply(t, serve(t, server, with(func(p *profile.Profile) { putting(p); p.Put.Mode = profile.PutFull })), change)
-		want := fmt.Sprintf(`{"active":%t,"id":"7","schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"title":"x","userName":"ada"}`, active)
+		want := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"active":%t,"title":"x","userName":"ada","id":"7"}`, active)
 		if r.Verdict != plan.Done || len(server.sent) != 1 || server.sent[0] != want || server.log[0] != "PUT" {
 			t.Errorf("%s: %+v, sent %v", action, r, server.sent)
 		}

@@ -315,8 +315,8 @@ func plannedOperations(t testing.TB, dir string, l *lab) map[string]string {
 				t.Fatal(err)
 			}
 			body := resource.Nest(resource.New(after), resource.RFC7643())
-			body["schemas"] = []string{"urn:ietf:params:scim:schemas:core:2.0:User"}
-			numbered.add("POST "+c.Key, text(body))
+			body.Add("schemas", []string{"urn:ietf:params:scim:schemas:core:2.0:User"})
+			numbered.add("POST "+c.Key, text(decoded[map[string]any](t, text(body))))
 		case len(c.Ops) > 0:
 			numbered.add("PATCH "+c.RemoteID, text(c.Ops))
 		}

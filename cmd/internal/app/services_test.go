@@ -178,8 +178,8 @@ var ringCentral = foremost{
 		[]string{
 			`GET /Users filter=userName eq "cy@example.org"`,
 			`GET /Users filter=email eq "cy@example.org"`,
-			`POST /Users {"active":true,"emails":[{"type":"work","value":"cy@example.org"}],"externalId":"3","name":{"familyName":"Martin","givenName":"Cy"},` +
-				`"schemas":["User","enterprise"],"title":"Clerk","enterprise":{"department":"Sales"},"userName":"cy@example.org"}`,
+			`POST /Users {"schemas":["User","enterprise"],"active":true,"emails":[{"type":"work","value":"cy@example.org"}],"externalId":"3","name":{"familyName":"Martin","givenName":"Cy"},` +
+				`"title":"Clerk","enterprise":{"department":"Sales"},"userName":"cy@example.org"}`,
 		},
 		patched+`{"op":"replace","path":"emails[type eq \"work\"].value","value":"bo.roth@example.org"},{"op":"replace","path":"name.familyName","value":"Roth"},`+
 			`{"op":"replace","path":"title","value":"Head"},{"op":"replace","path":"enterprise:department","value":"Marketing"},`+
@@ -197,8 +197,8 @@ var rsa = foremost{
 		[]string{
 			`GET /Users filter=userName eq "cy@example.org"`,
 			`GET /Users filter=emails eq "cy@example.org"`,
-			`POST /Users {"active":true,"displayName":"Cy Martin","emails":[{"type":"work","value":"cy@example.org"}],"externalId":"3",` +
-				`"name":{"familyName":"Martin","givenName":"Cy"},"schemas":["User"],"title":"Clerk","userName":"cy@example.org"}`,
+			`POST /Users {"schemas":["User"],"active":true,"displayName":"Cy Martin","emails":[{"type":"work","value":"cy@example.org"}],"externalId":"3",` +
+				`"name":{"familyName":"Martin","givenName":"Cy"},"title":"Clerk","userName":"cy@example.org"}`,
 		},
 		patched+`{"op":"replace","path":"displayName","value":"Bo Roth"},{"op":"replace","path":"emails[type eq \"work\"].value","value":"bo.roth@example.org"},`+
 			`{"op":"replace","path":"name.familyName","value":"Roth"},{"op":"replace","path":"title","value":"Head"},`+
@@ -216,8 +216,8 @@ var userSync = foremost{
 	steps: changed(nil,
 		[]string{
 			`GET /Users filter=userName eq "cy@example.org"`,
-			`POST /Users {"active":true,"displayName":"Cy Martin","emails":[{"type":"work","value":"cy@example.org"}],"externalId":"3",` +
-				`"name":{"familyName":"Martin","givenName":"Cy"},"schemas":["User","enterprise"],"title":"Clerk","enterprise":{"department":"Sales"},"userName":"cy@example.org"}`,
+			`POST /Users {"schemas":["User","enterprise"],"active":true,"displayName":"Cy Martin","emails":[{"type":"work","value":"cy@example.org"}],"externalId":"3",` +
+				`"name":{"familyName":"Martin","givenName":"Cy"},"title":"Clerk","enterprise":{"department":"Sales"},"userName":"cy@example.org"}`,
 		},
 		patched+`{"op":"replace","path":"displayName","value":"Bo Roth"},{"op":"replace","path":"emails[type eq \"work\"].value","value":"bo.roth@example.org"},`+
 			`{"op":"replace","path":"name.familyName","value":"Roth"},{"op":"replace","path":"title","value":"Head"},`+
