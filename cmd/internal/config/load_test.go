@@ -349,10 +349,11 @@ func TestPaceThatIsFasterThanTheService(t *testing.T) {
 	for text, want := range map[string]string{
 		"profile: ringcentral\n    pace: {rate: 11/m}": "config.yaml:9:18: targets.box.pace.rate: 11/m is faster than 10/m for POST */Users, PUT|PATCH|DELETE *, " +
 			"which profile ringcentral says this service bears (it may answer 429; remove pace, or write options: {rate: {buckets: […]}})",
-		"profile: ringcentral\n    pace: {rate: 10/m}":                                                         "",
-		"profile: ringcentral\n    pace: {concurrency: 1}":                                                     "",
-		"profile: rfc\n    pace: {rate: 100/s}":                                                                "", // nobody knows what this service bears
-		"profile: slack\n    pace: {rate: 50/s}\n    options: {rate: {buckets: [{match: \"*\", rate: 40/s}]}}": "", // they know what they do
+		"profile: ringcentral\n    pace: {rate: 10/m}":     "",
+		"profile: ringcentral\n    pace: {concurrency: 1}": "",
+		"profile: rfc\n    pace: {rate: 100/s}":            "", // nobody knows what this service bears
+		"profile: slack\n    pace: {rate: 50/s}\n    options: {rate: {buckets: [{match: \"*\", rate: 40/s}]}}": "config.yaml:9:18: targets.box.pace.rate: it replaces the buckets under options.rate, " +
+			"which then do nothing (write one of the two)",
 	} {
 		_, warnings, err := parse("config.yaml", "/etc/scimsync", []byte(strings.Replace(oneTarget, "auth: {bearer: {token: {env: T}}}", "tls: {cert_file: c.pem, key_file: k.pem}", 1)+"    "+text+"\n"))
 		if err != nil {

@@ -45,12 +45,16 @@ func checkTarget(s spot, t *Target) {
 	}
 }
 
-// checkPace warns of a pace that is faster than what the profile knows of the service. What rfc says of services in general is no
-// reason to warn, and neither are limits that the file gives itself.
+// checkPace warns of a pace that is faster than what the profile knows of the service, or that takes the place of limits which the
+// file gives itself. What rfc says of services in general is no reason to warn.
 func checkPace(s spot, t *Target) {
 	known := t.Profile.Knob("rate.buckets")
 	slowest, limited := t.Profile.SlowestOfAll()
-	if !limited || !known.Differs() || known.Laid() || t.Pace.Rate.PerSecond() <= slowest.Rate.PerSecond() {
+	if known.Laid() && t.Pace.Rate.Count > 0 {
+		s.warn(s.child("pace.rate"), "it replaces the buckets under options.rate, which then do nothing", "write one of the two")
+		return
+	}
+	if !limited || !known.Differs() || t.Pace.Rate.PerSecond() <= slowest.Rate.PerSecond() {
 		return
 	}
 	s.warn(s.child("pace.rate"), t.Pace.Rate.String()+" is faster than "+slowest.Rate.String()+" for "+strings.Join(slowest.Match, ", ")+
