@@ -17,7 +17,7 @@ func FuzzAppendJSON(f *testing.F) {
 		d.UseNumber()
 		var v any
 		if d.Decode(&v) != nil {
-			t.Skip("no JSON")
+			return // no JSON
 		}
 		var want bytes.Buffer
 		enc := json.NewEncoder(&want)

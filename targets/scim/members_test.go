@@ -21,7 +21,7 @@ func FuzzMembers(f *testing.F) {
 		for _, m := range members(text) {
 			name := string(m.name)
 			if strings.Contains(name, `\`) || !utf8.ValidString(name) {
-				t.Skip("a name that decoding changes")
+				return // decoding changes the name
 			}
 			got[name] = string(m.value)
 		}
