@@ -26,7 +26,7 @@ func (c *committer) note(o *ledger.Outcome) {
 	if len(o.Counts) == 0 {
 		return
 	}
-	minute := string(minuteKey(o.Entry.At))
+	minute := string(minuteKey(o.At))
 	if c.counted[minute] == nil {
 		c.counted[minute] = map[string]int{}
 	}

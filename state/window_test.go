@@ -21,7 +21,7 @@ func TestCounted(t *testing.T) {
 	store := func(id string, at time.Time, limits ...string) error {
 		e := entry(user("hr", id), "r"+id, ledger.Left)
 		e.At = at
-		return s.Commit(staff, []ledger.Outcome{{Key: e.Key, Entry: e, Counts: limits}})
+		return s.Commit(staff, []ledger.Outcome{{Key: e.Key, Entry: e, Counts: limits, At: e.At}})
 	}
 	counted(time.Time{}, map[string]int{})
 	must(t, store("1", noon, "deactivate"))
@@ -34,7 +34,7 @@ func TestCounted(t *testing.T) {
 
 	e := entry(user("hr", "5"), "r1", ledger.Left) // the account of 1
 	e.At = noon
-	err := s.Commit(staff, []ledger.Outcome{{Key: e.Key, Entry: e, Counts: []string{"deactivate"}}})
+	err := s.Commit(staff, []ledger.Outcome{{Key: e.Key, Entry: e, Counts: []string{"deactivate"}, At: e.At}})
 	if !errors.Is(err, ledger.ErrOwned) {
 		t.Fatal(err)
 	}

@@ -134,8 +134,8 @@ type walk struct {
 // take adds a change to the page, and sends the page when it is full or when the
 // change belongs to a later phase or round.
 func (w *walk) take(ctx context.Context, change *plan.Change) error {
-	if w.stage != Stage(change) {
-		w.stage = Stage(change)
+	if w.stage != change.Stage() {
+		w.stage = change.Stage()
 		if err := w.rest(ctx); err != nil {
 			return err
 		}
@@ -161,9 +161,6 @@ func (w *walk) rest(ctx context.Context) error {
 	w.add(w.packing.Rest())
 	return w.flush(ctx)
 }
-
-// Stage orders changes: all of a stage have ended before the next one begins.
-func Stage(c *plan.Change) [2]int { return [2]int{c.Action.Phase(), c.Round} }
 
 // flush stores the intents of a page and gives it to the workers, who are still busy with
 // the one before.

@@ -153,7 +153,7 @@ func (w *walk) enter(ctx context.Context, changes ...*plan.Change) *Pass {
 	if w.mayGoOn(ctx) != nil {
 		return nil
 	}
-	r := Request{Phase: changes[0].Action.Phase(), Draws: w.Target.Draws(changes...)}
+	r := Request{Phase: changes[0].Phase(), Draws: w.Target.Draws(changes...)}
 	if len(changes) == 1 { // of several, no two are about one account
 		r.Account = changes[0].RemoteID
 	}

@@ -30,7 +30,7 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 		w.report.Done[change.Action]++
 		w.end()
 	}
-	outcome := ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true}
+	outcome := ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true, At: entry.At}
 	if !change.Approved && change.Temporary == "" {
 		outcome.Counts = plan.Counts(change)
 	}

@@ -21,7 +21,7 @@ type Target interface {
 	// Size is how much of Bulk.Bytes a change takes; 0: it has to travel alone.
 	Size(change *plan.Change) int
 	// ApplyAll sends several changes in one request under a correlation id, and gives a
-	// result for each. whole tells that the request failed as such: then all results are
+	// result for each. They are about different accounts, or about members of one group. whole tells that the request failed as such: then all results are
 	// alike, and Apart says that nothing was done and fewer of them may be taken.
 	ApplyAll(ctx context.Context, changes []*plan.Change, id string) (results []plan.Result, whole bool)
 	// Draws tells what one request for these changes takes from the buckets of the lane,

@@ -125,7 +125,7 @@ type book struct {
 func newBook(dir string) *book { return &book{dir: dir, stages: map[[2]int]*changes{}} }
 
 func (b *book) add(c *plan.Change) error {
-	stage := [2]int{c.Action.Phase(), c.Round}
+	stage := c.Stage()
 	if b.stages[stage] == nil {
 		b.stages[stage] = &changes{dir: b.dir}
 	}

@@ -107,7 +107,7 @@ func (w *work) send(ctx context.Context, turn *turn, total int, each func(func(*
 	}
 	report, err := carry.Out(ctx, func(fn func(*plan.Change) error) error {
 		return each(func(c *plan.Change) error {
-			turn.reached(c.Action.Phase())
+			turn.reached(c.Phase())
 			return fn(c)
 		})
 	})

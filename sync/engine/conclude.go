@@ -76,7 +76,7 @@ func (w *work) forecast() *forecast {
 }
 
 func (f *forecast) add(c *plan.Change) {
-	if stage := apply.Stage(c); stage != f.stage {
+	if stage := c.Stage(); stage != f.stage {
 		f.rest()
 		f.stage = stage
 		f.Then()

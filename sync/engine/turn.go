@@ -100,7 +100,7 @@ func (e *Engine) firstPhase(job Job, flow Flow, how How) (int, error) {
 	}
 	first := noPhase
 	err = w.free(func(c *plan.Change) error {
-		first = min(first, c.Action.Phase())
+		first = min(first, c.Phase())
 		return nil
 	})
 	return first, err

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"time"
+
 	"scimsync/sync/record"
 )
 
@@ -21,9 +23,11 @@ type Outcome struct {
 	Entry      *Entry // nil: the entry stays as it is
 	Look       *Look  // nil: the look stays as it is; an empty one is removed
 	DropIntent bool
-	// Counts names the limits of the guard that the change counts against from the moment
-	// of its Entry on.
+	// Counts names the limits of the guard that the change counts against from At on.
 	Counts []string
+	At     time.Time // when the change was acknowledged
+	// Member is what is known of one member of the group Key from now on; nil: that stays.
+	Member *Membership
 }
 
 // Seen is what the mirror knows of one id, in brief.

@@ -96,6 +96,9 @@ type Intent struct {
 	// removal; the path "active" stands for the account's state. While there is no
 	// entry it is all that was sent.
 	Maybe map[string]any
+	// Member is what is asked for of one member, where Key is the group's; nil: the request
+	// is about Key itself.
+	Member *Membership
 }
 
 // Contact tells how far a job has come with a target.

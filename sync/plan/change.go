@@ -16,39 +16,66 @@ import (
 // Action is what a change does. The order of Actions is the order of phases.
 type Action string
 
-// The actions of people. Group and member actions come with groups.
+// The actions. Those of members change one group and one member of it.
 const (
-	Deactivate Action = "deactivate"
-	Update     Action = "update"
-	Adopt      Action = "adopt"
-	Reactivate Action = "reactivate"
-	Create     Action = "create"
-	Delete     Action = "delete"
+	Deactivate   Action = "deactivate"
+	RemoveMember Action = "remove_member"
+	Update       Action = "update"
+	Adopt        Action = "adopt"
+	Reactivate   Action = "reactivate"
+	Create       Action = "create"
+	AddMember    Action = "add_member"
+	Delete       Action = "delete"
 )
 
 // Actions lists all actions in the order in which they are carried out.
-var Actions = []Action{Deactivate, Update, Adopt, Reactivate, Create, Delete}
+var Actions = []Action{Deactivate, RemoveMember, Update, Adopt, Reactivate, Create, AddMember, Delete}
 
 func (a Action) known() bool { return slices.Contains(Actions, a) }
 
 // Phase is the place of an action in the order of a run: a lower phase is carried
-// out first. Update and adopt share one. Phase 1 is that of finding accounts (engine,
+// out first. Update and adopt share one. Phase 1 is that of finding accounts, too (engine,
 // finding), which comes after deactivations only.
 func (a Action) Phase() int {
 	switch a {
 	case Deactivate:
 		return 0
+	case RemoveMember:
+		return 1
 	case Update, Adopt:
 		return 2
 	case Reactivate:
 		return 3
 	case Create:
 		return 4
+	case AddMember:
+		return 5
 	case Delete:
 		return 7
 	}
 	panic("plan: no phase for action " + string(a))
 }
+
+// Phase is the place of a change in the order of a run, a lower one first. Who is added to a
+// group that loses somebody, and needs nothing before that, goes along.
+func (c *Change) Phase() int {
+	if c.Member != nil && c.Member.Along {
+		return RemoveMember.Phase()
+	}
+	return c.Action.Phase()
+}
+
+// Stage orders changes: all of a stage have ended before the next one begins. Within a phase
+// groups come after people.
+func (c *Change) Stage() [2]int {
+	if c.Key.Kind == record.Group && c.Member == nil {
+		return [2]int{c.Phase(), afterPeople}
+	}
+	return [2]int{c.Phase(), c.Round}
+}
+
+// afterPeople is a round above that of any person's change.
+const afterPeople = 1 << 30
 
 // Cause says why a change is there.
 type Cause struct {
@@ -125,7 +152,26 @@ type Change struct {
 	// Parked is why the person waited before; nil: they did not.
 	Parked *ledger.Parked
 
+	// Member is whom the change adds to the group of Key, or removes from it; nil: the change
+	// is about Key itself.
+	Member *Member
+
 	digest string // see Digest
+}
+
+// KindMember is the Kind of a change of one member.
+const KindMember = "member"
+
+// Member is a member of a group, of a change whose Key and RemoteID are the group's.
+type Member struct {
+	Key  record.Key
+	Name string
+	// RemoteID is the member's own id at the target; empty until there is one.
+	RemoteID string
+	// Edge is the membership in the mirror of the source of both.
+	Edge ledger.Edge
+	// Along tells that somebody added goes in one request with those that are removed.
+	Along bool
 }
 
 // As gives another change for the same person: all that is known of them, and nothing
@@ -216,4 +262,7 @@ const (
 	Ignored
 	// ParkForGood: refused, and nothing but another change of the person will help.
 	ParkForGood
+	// Wiped: the target did not do what it was asked and took other members out of the group:
+	// all of them have to be put back. What was asked for is not to be sent again as it is.
+	Wiped
 )

@@ -30,14 +30,14 @@ func (c *Change) Encode() ([]byte, error) {
 	b = pack.Flags(b, c.Held, c.Left, c.Mine, c.Rename, c.Doubt.Sent, c.Doubt.Created, c.Approved, c.NextRun)
 	b = pack.Time(pack.Int(b, int64(c.Round)), c.Doubt.Since)
 	b = pack.Time(b, c.Due)
-	return appendParked(b, c.Parked), nil
+	b = appendParked(b, c.Parked)
+	return appendMember(b, c.Member), nil
 }
 
 // Decode reads what Encode wrote.
 func (c *Change) Decode(b []byte) error {
 	r := pack.Read(b)
 	*c = Change{Key: record.Key{Kind: record.Kind(r.Byte())}, Action: Action(r.Text())}
-	c.Kind = c.Key.Kind.String()
 	var fate string
 	texts := []*string{&c.Key.Source, &c.Key.ID, &c.Name, &c.RemoteID, &c.Version, &c.Cause.By, &c.Cause.What, &c.Temporary, &fate, &c.digest}
 	r.Check(r.Count() == len(texts))
@@ -59,10 +59,39 @@ func (c *Change) Decode(b []byte) error {
 	r.Flags(&c.Held, &c.Left, &c.Mine, &c.Rename, &c.Doubt.Sent, &c.Doubt.Created, &c.Approved, &c.NextRun)
 	c.Round, c.Doubt.Since, c.Due = int(r.Int()), r.Time(), r.Time()
 	c.Parked = readParked(r)
+	c.Member = readMember(r)
+	if c.Kind = c.Key.Kind.String(); c.Member != nil {
+		c.Kind = KindMember
+	}
 	if !r.Whole() {
 		return errors.New("a spooled change is damaged")
 	}
 	return nil
+}
+
+func appendMember(b []byte, m *Member) []byte {
+	if m == nil {
+		return pack.Flags(b, false)
+	}
+	b = append(pack.Flags(b, true, m.Along, m.Edge.Nested), byte(m.Key.Kind))
+	b = pack.Uint(pack.Uint(b, uint64(m.Edge.Group)), uint64(m.Edge.Member))
+	return pack.Texts(b, []string{m.Key.Source, m.Key.ID, m.Name, m.RemoteID})
+}
+
+func readMember(r *pack.Reader) *Member {
+	var there bool
+	m := &Member{}
+	if r.Flags(&there, &m.Along, &m.Edge.Nested); !there {
+		return nil
+	}
+	m.Key.Kind = record.Kind(r.Byte())
+	m.Edge.Group, m.Edge.Member = uint32(r.Uint()), uint32(r.Uint())
+	texts := r.Texts()
+	if r.Check(len(texts) == 4); r.Bad() {
+		return nil
+	}
+	m.Key.Source, m.Key.ID, m.Name, m.RemoteID = texts[0], texts[1], texts[2], texts[3]
+	return m
 }
 
 func appendParked(b []byte, p *ledger.Parked) []byte {

@@ -23,7 +23,11 @@ func (c *Change) Digest() string {
 func (c *Change) computeDigest() string {
 	b := make([]byte, 0, 512)
 	b = append(b, byte(c.Key.Kind))
-	for _, text := range [...]string{string(c.Action), c.Key.Source, c.Key.ID, c.RemoteID, c.Temporary} {
+	remote := c.RemoteID
+	if c.Member != nil { // that of the group, which may have to be made first
+		remote = ""
+	}
+	for _, text := range [...]string{string(c.Action), c.Key.Source, c.Key.ID, remote, c.Temporary} {
 		b = resource.AppendValue(b, text)
 	}
 	// None and empty are the same, and so are the same values before and after JSON: a
@@ -32,6 +36,10 @@ func (c *Change) computeDigest() string {
 	b = pack.Ints(resource.AppendOps(b, c.Ops), c.Parts)
 	if c.Action == Deactivate && c.Fate != FateDisabled {
 		b = resource.AppendValue(b, string(c.Fate))
+	}
+	if m := c.Member; m != nil {
+		b = append(b, byte(m.Key.Kind))
+		b = resource.AppendValue(resource.AppendValue(b, m.Key.Source), m.Key.ID)
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])

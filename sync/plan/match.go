@@ -10,11 +10,12 @@ import (
 // says nothing of whether the account is there.
 var ErrNoLookup = errors.New("accounts cannot be looked up")
 
-// The attributes by which accounts are found (`match` in the config).
+// The attributes by which accounts and groups are found (`match` in the config).
 const (
-	MatchExternalID = "externalId"
-	MatchUserName   = "userName"
-	MatchEmail      = "email"
+	MatchExternalID  = "externalId"
+	MatchUserName    = "userName"
+	MatchEmail       = "email"
+	MatchDisplayName = "displayName" // of groups
 )
 
 // MatchValue is the value by which a wanted person is found, folded as the attribute
@@ -26,6 +27,8 @@ func MatchValue(by string, want resource.Resource) string {
 		return want.Text("externalId")
 	case MatchUserName:
 		return resource.Fold(want.Text("userName"))
+	case MatchDisplayName:
+		return resource.Fold(want.Text("displayName"))
 	}
 	return resource.Fold(Address(want))
 }
@@ -37,6 +40,9 @@ func (f *Found) MatchValues(by string) []string {
 		return notEmpty(f.ExternalID)
 	case MatchUserName:
 		return notEmpty(resource.Fold(f.UserName))
+	case MatchDisplayName:
+		name, _ := f.Body["displayName"].(string)
+		return notEmpty(resource.Fold(name))
 	}
 	var values []string
 	list, _ := f.Body["emails"].([]any)

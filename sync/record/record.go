@@ -1,4 +1,4 @@
-// Package record is what a directory says about people, in the words of no
+// Package record is what a directory says about people and groups, in the words of no
 // directory in particular. A source emits records; everything behind it knows
 // records only. It is a leaf: standard library only, no I/O, no clock.
 package record
@@ -14,13 +14,19 @@ import (
 // Kind tells what a record describes.
 type Kind uint8
 
-// User is a person's account. Values are stored in the state file: never renumber.
-const User Kind = 1
+// The kinds. They are stored in the state file: never renumber.
+const (
+	User  Kind = 1 // a person's account
+	Group Kind = 2
+)
 
 // String gives the word used in plans, logs and config.
 func (k Kind) String() string {
-	if k == User {
+	switch k {
+	case User:
 		return "user"
+	case Group:
+		return "group"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -66,8 +72,8 @@ type Attr struct {
 	Values []string // empty: there is no value
 }
 
-// Record is what a source said of one person, as it was read. A source reuses the Record and its
-// slices after emit returns: keep copies of those. The strings stay as they are.
+// Record is what a source said of one person, or of one group, as it was read. A source reuses the
+// Record and its slices after emit returns: keep copies of those. The strings stay as they are.
 type Record struct {
 	Kind    Kind
 	ID      string    // the anchor; see Key
@@ -75,8 +81,13 @@ type Record struct {
 	Line    int       // where the entry stands in a file, from 1; 0 for directories
 	Enabled Tri       // what the source's own rule says about the account
 	Expires time.Time // the instant from which the source counts it as expired; zero: never
-	// Attrs holds one element for each name of Want.Names, in that order.
+	// Attrs holds one element for each name that was asked for of this kind (Want.Names,
+	// WantGroups.Names), in that order.
 	Attrs []Attr
+	// Refs are the values by which links name this record, each in the one form that the
+	// source gives to such values (a DN as CanonDN has it, say). They are filled in only when
+	// groups are asked for.
+	Refs []string
 }
 
 // Sum identifies the content of a record: equal sums, equal content. It covers
@@ -116,6 +127,8 @@ type Schema struct {
 	// Names are the names of all attributes, as Var gives them; nil: not known
 	// (then only Want.Names are held against the entries themselves).
 	Names []string
+	// GroupNames are those of groups; nil: not known, or the source has no groups.
+	GroupNames []string
 	// Collides are names that stand for several attributes of the source; they
 	// can be reached by their source spelling only.
 	Collides map[string][]string
@@ -131,8 +144,21 @@ type Cursor []byte
 type Want struct {
 	// Names are the attributes to emit, sorted, as Var gives them.
 	Names []string
-	// From is the cursor of the last accepted read of the same Names.
+	// Groups asks for groups, and for who is in them; nil: people only.
+	Groups *WantGroups
+	// From is the cursor of the last accepted read that was asked for the same.
 	From Cursor
+}
+
+// WantGroups is what a read is asked for of groups.
+type WantGroups struct {
+	// Names are the attributes of groups to emit, sorted, as Var gives them.
+	Names []string
+	// Link takes one membership: the anchor of a group that was emitted before, and a value
+	// that is among the Refs of one record, of whatever kind and whether it was emitted yet
+	// or not. Somebody whom no record answers for is no error. The same link may come twice.
+	// An error ends the read; Read returns it.
+	Link func(group, member string) error
 }
 
 // Extent tells what the absence of an entry in a read means.
@@ -153,6 +179,9 @@ type Batch struct {
 	Note string
 	// Warnings are things the admin should know that did not spoil the read.
 	Warnings []string
+	// Unread are groups, by anchor, whose members could not be read to the end, and why: who
+	// was not linked to one of them may be in it all the same.
+	Unread map[string]string
 }
 
 // Emit takes one record. An error ends the read; Read returns it.

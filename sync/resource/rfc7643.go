@@ -4,15 +4,26 @@ package resource
 const (
 	UserURN       = "urn:ietf:params:scim:schemas:core:2.0:User"
 	EnterpriseURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	GroupURN      = "urn:ietf:params:scim:schemas:core:2.0:Group"
 )
 
-// RFC7643 is the shape of a user with the enterprise extension as in RFC 7643
-// sections 3.1, 4.1, 4.3 and 8.7.1. Two things deviate on purpose, because in doubt
-// a difference is worth a request: values that are opaque to us (roles,
-// entitlements, phone numbers, time zones) count as case-exact, and so do all
-// references (section 2.3.7; erratum 6001).
-func RFC7643() Shape {
-	attrs := []Definition{
+// Group7643 is the shape of a group as in RFC 7643 sections 3.1 and 4.2. Its members are no
+// values of it: each is a change of its own. displayName counts as required, as the text of
+// section 4.2 has it.
+func Group7643() Shape {
+	return Shape{Core: GroupURN, Own: map[string]bool{}, Attrs: append(common(),
+		Definition{Name: "displayName", Type: String, Required: true},
+		Definition{Name: "members", Type: Complex, Multi: true, Refused: "members are not mapped: they follow from the directory", Subs: []Definition{
+			{Name: "value", Type: String, CaseExact: true},
+			{Name: "$ref", Type: Reference, CaseExact: true},
+			{Name: "type", Type: String},
+			{Name: "display", Type: String, ReadOnly: true},
+		}})}
+}
+
+// common are the attributes of every resource (RFC 7643 section 3.1).
+func common() []Definition {
+	return []Definition{
 		{Name: "id", Type: String, CaseExact: true, ReadOnly: true},
 		{Name: "externalId", Type: String, CaseExact: true},
 		{Name: "meta", Type: Complex, ReadOnly: true, Subs: []Definition{
@@ -22,6 +33,16 @@ func RFC7643() Shape {
 			{Name: "location", Type: Reference, CaseExact: true, ReadOnly: true},
 			{Name: "version", Type: String, CaseExact: true, ReadOnly: true},
 		}},
+	}
+}
+
+// RFC7643 is the shape of a user with the enterprise extension as in RFC 7643
+// sections 3.1, 4.1, 4.3 and 8.7.1. Two things deviate on purpose, because in doubt
+// a difference is worth a request: values that are opaque to us (roles,
+// entitlements, phone numbers, time zones) count as case-exact, and so do all
+// references (section 2.3.7; erratum 6001).
+func RFC7643() Shape {
+	attrs := append(common(), []Definition{
 		{Name: "userName", Type: String, Required: true},
 		{Name: "name", Type: Complex, Subs: strings7643(
 			"formatted", "familyName", "givenName", "middleName", "honorificPrefix", "honorificSuffix")},
@@ -49,7 +70,7 @@ func RFC7643() Shape {
 		many("entitlements", Definition{Type: String, CaseExact: true}),
 		many("roles", Definition{Type: String, CaseExact: true}),
 		many("x509Certificates", Definition{Type: Binary, CaseExact: true}),
-	}
+	}...)
 	return Shape{Core: UserURN, Attrs: append(attrs, enterprise()...), Own: map[string]bool{}}
 }
 
