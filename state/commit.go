@@ -9,7 +9,6 @@ import (
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/record"
-	"scimsync/sync/resource"
 )
 
 // Begin implements apply.Ledger.
@@ -24,7 +23,13 @@ func (s *State) Begin(flow ledger.Flow, intents []ledger.Intent) error {
 			return err
 		}
 		spell := newKeys(tx)
+		if err := beginMembers(tx, flow.Target, intents); err != nil {
+			return err
+		}
 		for i := range intents {
+			if intents[i].Member != nil {
+				continue
+			}
 			k, err := spell.claim(intents[i].Key)
 			if err != nil {
 				return err
@@ -35,6 +40,28 @@ func (s *State) Begin(flow ledger.Flow, intents []ledger.Intent) error {
 		}
 		return nil
 	})
+}
+
+// beginMembers stores that changes of members are about to be sent: a membership in doubt is
+// the intent of its change.
+func beginMembers(tx *bolt.Tx, target string, intents []ledger.Intent) error {
+	for i := range intents {
+		m := intents[i].Member
+		if m == nil {
+			continue
+		}
+		a, err := claimAccounts(tx, target)
+		if err == nil {
+			err = a.claimGroups()
+		}
+		if err == nil {
+			err = putMember(tx, a.members, m)
+		}
+		if err != nil {
+			return fmt.Errorf("member of %s: %w", intents[i].Key, err)
+		}
+	}
+	return nil
 }
 
 // flowBucket gives a bucket of a flow, a new one if need be.
@@ -109,6 +136,16 @@ func (c *committer) store(o *ledger.Outcome, raw []byte) error {
 	if err != nil {
 		return err
 	}
+	if o.Key.Kind == record.Group && c.groups.names == nil {
+		if err := c.claimGroups(); err != nil {
+			return err
+		}
+	}
+	if o.Member != nil {
+		if err := putMember(c.tx, c.members, o.Member); err != nil {
+			return err
+		}
+	}
 	if o.Entry != nil {
 		if err := c.storeEntry(k, o.Key, o.Entry, raw); err != nil {
 			return err
@@ -143,7 +180,7 @@ func (c *committer) storeEntry(k []byte, key record.Key, e *ledger.Entry, raw []
 	if e.Standing < ledger.Live || e.Standing > ledger.Gone {
 		return fmt.Errorf("entry has no standing (%d)", e.Standing)
 	}
-	if err := c.forget(k, key); err != nil {
+	if err := c.forget(k, key, e); err != nil {
 		return err
 	}
 	job := e.Job
@@ -156,18 +193,19 @@ func (c *committer) storeEntry(k []byte, key record.Key, e *ledger.Entry, raw []
 	}
 	copy(raw, jobID)
 	raw[idLen] = byte(e.Standing)
-	c.count(raw[:entryHead], +1)
+	c.count(raw[:entryHead], key, +1)
 	if err := c.entries.Put(k, raw); err != nil {
 		return err
 	}
 	if e.Standing == ledger.Gone {
 		return nil
 	}
-	return c.index(k, key, e)
+	return c.enter(k, key, e)
 }
 
-// forget takes the entry that stands under k, if any, out of indexes and counts.
-func (c *committer) forget(k []byte, key record.Key) error {
+// forget takes the entry that stands under k, if any, out of indexes and counts, for another
+// in its place.
+func (c *committer) forget(k []byte, key record.Key, now *ledger.Entry) error {
 	v := c.entries.Get(k)
 	if v == nil {
 		return nil
@@ -176,41 +214,50 @@ func (c *committer) forget(k []byte, key record.Key) error {
 	if err != nil {
 		return err
 	}
-	c.count(v[:entryHead], -1)
-	// Another key may have taken over the login, or in this transaction the account.
-	if id := []byte(old.RemoteID); len(id) > 0 && bytes.Equal(c.remotes.Get(id), k) {
-		if err := c.remotes.Delete(id); err != nil {
+	c.count(v[:entryHead], key, -1)
+	if err := c.move(k, old, now); err != nil {
+		return err
+	}
+	at := c.accounts.index(key.Kind)
+	// Another key may have taken over the name, or in this transaction the account.
+	if id := []byte(old.RemoteID); len(id) > 0 && bytes.Equal(at.remotes.Get(id), k) {
+		if err := at.remotes.Delete(id); err != nil {
 			return err
 		}
 	}
-	login := []byte(resource.Fold(old.Resource.Text("userName")))
-	if len(login) > 0 && bytes.Equal(c.logins.Get(login), k) {
-		return c.logins.Delete(login)
+	name := []byte(indexName(old))
+	if len(name) > 0 && bytes.Equal(at.names.Get(name), k) {
+		return at.names.Delete(name)
 	}
 	return nil
 }
 
-func (c *committer) index(k []byte, key record.Key, e *ledger.Entry) error {
+func (c *committer) enter(k []byte, key record.Key, e *ledger.Entry) error {
+	at := c.accounts.index(key.Kind)
 	if id := []byte(e.RemoteID); len(id) > 0 {
-		if owner := c.remotes.Get(id); owner != nil && !bytes.Equal(owner, k) {
+		if owner := at.remotes.Get(id); owner != nil && !bytes.Equal(owner, k) {
 			// Whether the owner gives it up is known when all outcomes are stored.
 			c.claims = append(c.claims, claim{e.RemoteID, bytes.Clone(owner), key})
 		}
-		if err := c.remotes.Put(id, k); err != nil {
+		if err := at.remotes.Put(id, k); err != nil {
 			return fmt.Errorf("remote id: %w", err)
 		}
 	}
-	login := []byte(resource.Fold(e.Resource.Text("userName")))
-	if len(login) == 0 {
+	name := []byte(indexName(e))
+	if len(name) == 0 {
 		return nil
 	}
-	if err := c.logins.Put(login, k); err != nil {
+	if err := at.names.Put(name, k); err != nil {
 		return fmt.Errorf("login: %w", err)
 	}
 	return nil
 }
 
-func (c *committer) count(head []byte, n int64) {
+// count counts accounts; groups are none.
+func (c *committer) count(head []byte, key record.Key, n int64) {
+	if key.Kind != record.User {
+		return
+	}
 	at := append(append(append(make([]byte, 0, 2*idLen+1), head[:idLen]...), c.target...), head[idLen])
 	c.counts[string(at)] += n
 }

@@ -268,7 +268,7 @@ func sourceUsed(tx *bolt.Tx, id []byte) bool {
 			return nil
 		})
 	}
-	each(tx.Bucket(bucketTargets), bucketEntries)
+	each(tx.Bucket(bucketTargets), bucketEntries, bucketMembers)
 	each(tx.Bucket(bucketFlows), bucketIntents, bucketLooks)
 	return used
 }

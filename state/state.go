@@ -16,6 +16,10 @@
 //	targets/ID/entries        source id, kind, anchor -> job id, standing, the entry (ledger.AppendEntry)
 //	targets/ID/logins         folded login -> key of the entry
 //	targets/ID/remotes        remote id -> key of the entry
+//	targets/ID/group names    folded displayName -> key of the group's entry
+//	targets/ID/group remotes  remote id -> key of the group's entry
+//	targets/ID/members        source id, edge -> state, JSON of why the last try failed
+//	targets/ID/moved          key -> nothing: who has another account, or none, than memberships were made for
 //	flows/JOB ID,TARGET ID    progress, hold, approval
 //	    …/standings           standing -> number of entries
 //	    …/intents             source id, kind, anchor -> the intent (ledger.AppendIntent)
