@@ -5,65 +5,39 @@ import (
 	"slices"
 	"strings"
 
-	goldap "github.com/go-ldap/ldap/v3"
+	"scimsync/sync/record"
 )
 
-// dname is a distinguished name made comparable: one string for each RDN, leaf
-// first, with folded types and values, insignificant space dropped, and the
-// parts of a multi-valued RDN sorted (RFC 4514, RFC 4517 section 4.2.15).
-type dname []string
-
-// shortNames are the attribute types that RFC 4514 section 3 names, by OID.
-var shortNames = map[string]string{
-	"2.5.4.3": "cn", "2.5.4.7": "l", "2.5.4.8": "st", "2.5.4.10": "o", "2.5.4.11": "ou", "2.5.4.6": "c",
-	"2.5.4.9": "street", "0.9.2342.19200300.100.1.25": "dc", "0.9.2342.19200300.100.1.1": "uid",
-	"commonname": "cn", "localityname": "l", "stateorprovincename": "st", "organizationname": "o",
-	"organizationalunitname": "ou", "countryname": "c", "streetaddress": "street", "domaincomponent": "dc", "userid": "uid",
-}
+// dname is a distinguished name in its one spelling; see record.CanonDN.
+type dname string
 
 func parseDN(text string) (dname, error) {
-	parsed, err := goldap.ParseDN(text)
-	if err != nil {
-		return nil, fmt.Errorf("parse DN %q: %w", text, err)
-	}
-	out := make(dname, len(parsed.RDNs))
-	for i, rdn := range parsed.RDNs {
-		parts := make([]string, len(rdn.Attributes))
-		for j, a := range rdn.Attributes {
-			kind := strings.ToLower(strings.TrimSpace(a.Type))
-			if short := shortNames[kind]; short != "" {
-				kind = short
-			}
-			parts[j] = kind + "=" + foldValue(a.Value)
-		}
-		slices.Sort(parts)
-		out[i] = strings.Join(parts, "\x00+")
-	}
-	return out, nil
+	name, err := record.CanonDN(text)
+	return dname(name), err
 }
 
 // DNMatcher gives a test whether another text is the same distinguished name, in
 // whatever spelling (RFC 4514); nil when text is none.
 func DNMatcher(text string) func(other string) bool {
 	name, err := parseDN(text)
-	if err != nil || len(name) == 0 {
+	if err != nil || name == "" {
 		return nil
 	}
 	return func(other string) bool {
 		parsed, err := parseDN(other)
-		return err == nil && slices.Equal(parsed, name)
+		return err == nil && parsed == name
 	}
-}
-
-// foldValue prepares a value for caseIgnoreMatch: case folded, runs of spaces
-// one space, none at the ends.
-func foldValue(v string) string {
-	return strings.Join(strings.Fields(strings.ToLower(v)), " ")
 }
 
 // under tells whether d is base or stands below it.
 func (d dname) under(base dname) bool {
-	return len(d) >= len(base) && slices.Equal(d[len(d)-len(base):], base)
+	return d == base || base == "" || strings.HasSuffix(string(d), ","+string(base))
+}
+
+// rdn is the first part of the name, the leaf's.
+func (d dname) rdn() string {
+	leaf, _, _ := strings.Cut(string(d), ",")
+	return leaf
 }
 
 // base is one search base.
@@ -80,7 +54,7 @@ func parseBases(u Users) (bases []base, exclude []dname, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("users.exclude: %w", err)
 		}
-		if len(name) == 0 {
+		if name == "" {
 			return nil, nil, fmt.Errorf("users.exclude: %q would exclude everybody", text)
 		}
 		exclude = append(exclude, name)
@@ -107,7 +81,7 @@ func parseBases(u Users) (bases []base, exclude []dname, err error) {
 // covered tells whether another base gives all entries of all[i].
 func covered(all []base, i int, scope Scope) bool {
 	for j, other := range all {
-		same := slices.Equal(all[i].name, other.name)
+		same := all[i].name == other.name
 		switch {
 		case same && j < i:
 			return true

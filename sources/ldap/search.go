@@ -289,13 +289,13 @@ func (r *reader) reference(ref string) error {
 		where = strings.TrimPrefix(u.Path, "/")
 	}
 	name, err := parseDN(where)
-	if err == nil && len(name) > 0 {
+	if err == nil && name != "" {
 		if slices.ContainsFunc(r.src.exclude, name.under) {
 			return nil
 		}
-		if r.dec.vendor == ActiveDirectory && slices.Contains(adPartitions, name[0]) {
-			if !slices.Contains(r.passed, name[0]) {
-				r.passed = append(r.passed, name[0])
+		if r.dec.vendor == ActiveDirectory && slices.Contains(adPartitions, name.rdn()) {
+			if !slices.Contains(r.passed, name.rdn()) {
+				r.passed = append(r.passed, name.rdn())
 			}
 			return nil
 		}

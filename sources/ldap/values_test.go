@@ -83,7 +83,7 @@ func TestDNs(t *testing.T) {
 	for _, pair := range same {
 		a, err := parseDN(pair[0])
 		b, err2 := parseDN(pair[1])
-		if err != nil || err2 != nil || !slices.Equal(a, b) {
+		if err != nil || err2 != nil || a != b {
 			t.Errorf("%s and %s: %q and %q, %v %v", pair[0], pair[1], a, b, err, err2)
 		}
 	}
