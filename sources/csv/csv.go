@@ -153,6 +153,9 @@ func (s *Source) Describe(ctx context.Context) (record.Schema, error) {
 //
 // Errors name file, line and column, never the content of a cell but the key's.
 func (s *Source) Read(ctx context.Context, want record.Want, emit record.Emit) (record.Batch, error) {
+	if want.Groups != nil {
+		return record.Batch{}, fmt.Errorf("read groups beside %s: there are none", s.opts.Path)
+	}
 	f, err := s.openSettled(ctx)
 	if err != nil {
 		return record.Batch{}, err

@@ -103,6 +103,9 @@ func (s *Source) learn(sess *session, root rootDSE) error {
 // Read emits every person below the bases that the filter matches. The extent
 // is always Full. An error means that the listing is not complete.
 func (s *Source) Read(ctx context.Context, want record.Want, emit record.Emit) (out record.Batch, err error) {
+	if want.Groups != nil {
+		return record.Batch{}, errors.New("read groups: it is not said where they are")
+	}
 	sess, err := s.connect(ctx)
 	if err != nil {
 		return record.Batch{}, err

@@ -1,4 +1,4 @@
-// Package sourcetest says what every source of people has to do. Run holds any
+// Package sourcetest says what every source of people and groups has to do. Run holds any
 // record.Source against the contract of that interface; Fake is one without a
 // directory behind it, for tests of what stands behind a source. For tests only.
 package sourcetest
@@ -21,6 +21,36 @@ type Person struct {
 	Enabled record.Tri
 	Expires time.Time
 	Attrs   map[string][]string // by the name record.Var gives; absent: no value
+	// Refs are what links name a Fake's person by; nil: "user/" and the ID.
+	Refs []string
+}
+
+func (p *Person) refs() []string {
+	if p.Refs == nil {
+		return []string{"user/" + p.ID}
+	}
+	return p.Refs
+}
+
+// Group is a group as a directory holds it.
+type Group struct {
+	ID    string
+	DN    string
+	Attrs map[string][]string // as those of Person
+	// Members are who is in it: "user/" or "group/" and the ID, or anything else for somebody
+	// who is nobody. A Fake links to them as they stand.
+	Members []string
+	// Unread is why the members could not be read to the end; empty: they were.
+	Unread string
+	// Refs are what links name a Fake's group by; nil: "group/" and the ID.
+	Refs []string
+}
+
+func (g *Group) refs() []string {
+	if g.Refs == nil {
+		return []string{"group/" + g.ID}
+	}
+	return g.Refs
 }
 
 // Fixture is a source and what it must be found to hold.
@@ -34,6 +64,15 @@ type Fixture struct {
 	// Change makes one person's value another, or adds or removes a person, such
 	// that a read of Names must show it. nil: the source cannot be changed.
 	Change func(t *testing.T)
+
+	// GroupNames are the attributes of groups to ask for, sorted; "name" has to be among them.
+	GroupNames []string
+	// Groups are all groups of the source, at least two, one of them with members; nil: the
+	// source has none.
+	Groups []Group
+	// ChangeMembers adds somebody to a group, or removes somebody, and changes nothing else.
+	// nil: the source cannot be changed.
+	ChangeMembers func(t *testing.T)
 }
 
 // Run checks a source. fresh is called for each part, so that none spoils another.
@@ -54,6 +93,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"a cancelled read is an error", cancelled},
 		{"an unknown attribute is an error", unknownName},
 		{"the schema names what can be read", schema},
+		{"groups that are not there cannot be asked for", groupsNotThere},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			f := fresh(t)
@@ -63,14 +103,17 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 			part.run(t, f)
 		})
 	}
+	if fresh(t).Groups != nil {
+		runGroups(t, fresh)
+	}
 }
 
 func complete(t *testing.T, f Fixture) {
 	got := map[string]int{}
 	batch, err := f.Source.Read(t.Context(), record.Want{Names: f.Names}, func(r *record.Record) error {
 		got[r.ID]++
-		if r.Kind != record.User {
-			t.Errorf("%s is a %s", r.ID, r.Kind)
+		if r.Kind != record.User || len(r.Refs) > 0 {
+			t.Errorf("%s is a %s with references %q; no groups were asked for", r.ID, r.Kind, r.Refs)
 		}
 		return nil
 	})
