@@ -203,7 +203,7 @@ func TestSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if fmt.Sprint(got) != "{[cost_center e_mail id] map[cost_center:[Cost Center cost-center]] map[e_mail:E Mail id:ID]}" {
+	if fmt.Sprint(got) != "{[cost_center e_mail id] [] map[cost_center:[Cost Center cost-center]] map[e_mail:E Mail id:ID]}" {
 		t.Errorf("schema %v", got)
 	}
 	rows, _ := mustRead(t, s, record.Want{Names: []string{"Cost Center", "cost-center"}})
