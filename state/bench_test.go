@@ -71,7 +71,7 @@ func BenchmarkChanged(b *testing.B) {
 	for name, after := range map[string]uint64{"none": uint64(len(ids)), "all": 0} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				must(b, s.Changed("hr", after, func(*ledger.Row) error { return nil }))
+				must(b, s.Changed("hr", record.User, after, func(*ledger.Row) error { return nil }))
 			}
 			b.ReportMetric(float64(*people)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 		})

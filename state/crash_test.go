@@ -190,7 +190,7 @@ func checkLeft(t testing.TB, dir string, said uint64) {
 	if info.Seq < said || progress.Planned["hr"] < said || progress.Planned["hr"] > info.Seq {
 		t.Errorf("%d was stored; the source is at %d, progress at %d", said, info.Seq, progress.Planned["hr"])
 	}
-	must(t, s.Changed("hr", info.Seq, func(r *ledger.Row) error {
+	must(t, s.Changed("hr", record.User, info.Seq, func(r *ledger.Row) error {
 		return fmt.Errorf("row %s has seq %d, but the source is at %d", r.Key, r.Seq, info.Seq)
 	}))
 }

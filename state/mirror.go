@@ -173,59 +173,85 @@ func (m mirror) load(key record.Key, k, index []byte, row *ledger.Row) error {
 }
 
 // Changed implements engine.Mirror. Absent rows are among those it gives.
-func (s *State) Changed(source string, after uint64, fn func(*ledger.Row) error) error {
-	return s.eachRow(source, func(x indexRow) bool { return x.seq() > after }, fn)
+func (s *State) Changed(source string, kind record.Kind, after uint64, fn func(*ledger.Row) error) error {
+	return s.eachRow(rowScan{source, kind, func(x indexRow) bool { return x.seq() > after }}, fn)
 }
 
 // Unmarked implements engine.Mirror.
-func (s *State) Unmarked(source string, marked func(ordinal uint32) bool, fn func(*ledger.Row) error) error {
-	return s.eachRow(source, func(x indexRow) bool { return x.absent() == 0 && !marked(x.ordinal()) }, fn)
+func (s *State) Unmarked(source string, kind record.Kind, marked func(ordinal uint32) bool, fn func(*ledger.Row) error) error {
+	return s.eachRow(rowScan{source, kind, func(x indexRow) bool { return x.absent() == 0 && !marked(x.ordinal()) }}, fn)
 }
 
-// eachRow calls fn with the rows that keep agrees to, page by page, between the
-// transactions. Only their bodies are read.
-func (s *State) eachRow(source string, keep func(indexRow) bool, fn func(*ledger.Row) error) error {
-	from := []byte{}
-	for from != nil {
-		var rows []ledger.Row
-		err := s.view("read rows of "+source, func(tx *bolt.Tx) (err error) {
-			rows, from, err = rowPage(tx, source, from, keep)
+// rowScan is a visit to the rows of one kind.
+type rowScan struct {
+	source string
+	kind   record.Kind
+	keep   func(indexRow) bool
+}
+
+// eachRow calls fn with the rows of a scan, page by page, between the transactions. Only
+// their bodies are read.
+func (s *State) eachRow(sc rowScan, fn func(*ledger.Row) error) error {
+	var rows []ledger.Row
+	return s.eachPage(sc, func(m mirror, k, v []byte) error {
+		key := record.Key{Source: sc.source, Kind: sc.kind, ID: string(k[1:])}
+		var row ledger.Row
+		if err := m.load(key, k, v, &row); err != nil {
 			return err
+		}
+		rows = append(rows, row)
+		return nil
+	}, func() error {
+		page := rows
+		rows = nil
+		for i := range page {
+			if err := fn(&page[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// eachPage calls take with the index of each row of a scan, in a transaction, and ended
+// after each page, outside of it.
+func (s *State) eachPage(sc rowScan, take func(m mirror, k, v []byte) error, ended func() error) error {
+	from := []byte{byte(sc.kind)}
+	for from != nil {
+		err := s.view("read rows of "+sc.source, func(tx *bolt.Tx) error {
+			at := from
+			from = nil
+			m, ok := findMirror(tx, sc.source)
+			if !ok {
+				return nil
+			}
+			c := m.index.Cursor()
+			n := 0
+			for k, v := c.Seek(at); len(k) > 0 && k[0] == byte(sc.kind); k, v = c.Next() {
+				if n++; n > pageLen {
+					from = bytes.Clone(k)
+					return nil
+				}
+				if len(v) != indexLen {
+					return fmt.Errorf("index of %s is damaged at %q", sc.source, k)
+				}
+				if !sc.keep(indexRow(v)) {
+					continue
+				}
+				if err := take(m, k, v); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return err
 		}
-		for i := range rows {
-			if err := fn(&rows[i]); err != nil {
-				return err
-			}
+		if err := ended(); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func rowPage(tx *bolt.Tx, source string, from []byte, keep func(indexRow) bool) (rows []ledger.Row, next []byte, err error) {
-	m, ok := findMirror(tx, source)
-	if !ok {
-		return nil, nil, nil
-	}
-	c := m.index.Cursor()
-	n := 0
-	for k, v := c.Seek(from); k != nil; k, v = c.Next() {
-		if n++; n > pageLen {
-			return rows, bytes.Clone(k), nil
-		}
-		if len(v) == indexLen && !keep(indexRow(v)) {
-			continue
-		}
-		key := record.Key{Source: source, Kind: record.Kind(k[0]), ID: string(k[1:])}
-		var row ledger.Row
-		if err := m.load(key, k, v, &row); err != nil {
-			return nil, nil, err
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil, nil
 }
 
 // Merge implements engine.Mirror. A slice of some 10,000 rows is a good size: a larger

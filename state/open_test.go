@@ -15,6 +15,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"scimsync/sync/ledger"
+	"scimsync/sync/record"
 )
 
 func mode(t testing.TB, path string) fs.FileMode {
@@ -183,7 +184,7 @@ func TestFlippedBytesNeverEndTheProcess(t *testing.T) {
 		}
 		_ = s.Check()
 		_ = s.EachEntry(staff, func(*ledger.Entry) error { return nil })
-		_ = s.Changed("hr", 0, func(*ledger.Row) error { return nil })
+		_ = s.Changed("hr", record.User, 0, func(*ledger.Row) error { return nil })
 		must(t, s.Close())
 	}
 	if refused < damages/2 {

@@ -11,6 +11,8 @@
 //	sources/ID                info
 //	sources/ID/index          kind, anchor -> ordinal, seq, absent, sum (32 bytes)
 //	sources/ID/rows           kind, anchor -> body of the row (ledger.AppendRow)
+//	sources/ID/edges          ordinal of a group, 0 for a group in it or 1 for a person, ordinal of
+//	                          the member -> nothing; only where groups are read
 //	jobs/ID                   info
 //	targets/ID                info, learned, comparison
 //	targets/ID/entries        source id, kind, anchor -> job id, standing, the entry (ledger.AppendEntry)

@@ -116,8 +116,8 @@ func TestEmptyStateKnowsNothing(t *testing.T) {
 	job, err := s.Job("staff")
 	equal(t, job, ledger.JobInfo{}, err)
 	never := errors.New("called")
-	must(t, s.Changed("hr", 0, func(*ledger.Row) error { return never }))
-	must(t, s.Unmarked("hr", func(uint32) bool { return false }, func(*ledger.Row) error { return never }))
+	must(t, s.Changed("hr", record.User, 0, func(*ledger.Row) error { return never }))
+	must(t, s.Unmarked("hr", record.User, func(uint32) bool { return false }, func(*ledger.Row) error { return never }))
 	must(t, s.EachEntry(staff, func(*ledger.Entry) error { return never }))
 	must(t, s.EachLook(staff, func(*ledger.Look) error { return never }))
 	must(t, s.EachIntent(staff, func(*ledger.Intent) error { return never }))
@@ -222,7 +222,7 @@ func TestChangedAndUnmarkedOverPages(t *testing.T) {
 	all[5].Absent = 1
 	must(t, s.Merge("hr", all, nil))
 	var got []string
-	must(t, s.Changed("hr", 0, func(r *ledger.Row) error {
+	must(t, s.Changed("hr", record.User, 0, func(r *ledger.Row) error {
 		got = append(got, r.Key.ID)
 		if len(got)%pageLen == 0 {
 			return s.Merge("hr", []ledger.Row{row("hr", "z"+r.Key.ID, uint32(n+len(got)), 1)}, nil)
@@ -233,7 +233,7 @@ func TestChangedAndUnmarkedOverPages(t *testing.T) {
 		t.Errorf("%d rows, sorted %v, want %d", len(got), slices.IsSorted(got), n+2)
 	}
 	got = nil
-	must(t, s.Changed("hr", uint64(n-2), func(r *ledger.Row) error {
+	must(t, s.Changed("hr", record.User, uint64(n-2), func(r *ledger.Row) error {
 		equal(t, *r, all[r.Ordinal], nil)
 		got = append(got, r.Key.ID)
 		return nil
@@ -241,13 +241,13 @@ func TestChangedAndUnmarkedOverPages(t *testing.T) {
 	equal(t, got, []string{all[n-2].Key.ID, all[n-1].Key.ID}, nil)
 	got = nil
 	marked := func(o uint32) bool { return o != 5 && o != 6 && o != uint32(n-1) }
-	must(t, s.Unmarked("hr", marked, func(r *ledger.Row) error {
+	must(t, s.Unmarked("hr", record.User, marked, func(r *ledger.Row) error {
 		got = append(got, r.Key.ID)
 		return nil
 	}))
 	equal(t, got, []string{all[6].Key.ID, all[n-1].Key.ID}, nil) // 5 is absent already
 	stop := errors.New("stop")
-	if err := s.Changed("hr", 0, func(*ledger.Row) error { return stop }); err != stop {
+	if err := s.Changed("hr", record.User, 0, func(*ledger.Row) error { return stop }); err != stop {
 		t.Errorf("the callback's error came back as %v", err)
 	}
 }

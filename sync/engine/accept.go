@@ -82,7 +82,7 @@ func (c *collector) store(batch record.Batch) error {
 
 // absent marks the rows that a complete read did not list.
 func (c *collector) absent(put func(ledger.Row) error) error {
-	return c.Store.Unmarked(c.src.Name, c.marks.has, func(row *ledger.Row) error {
+	return c.Store.Unmarked(c.src.Name, record.User, c.marks.has, func(row *ledger.Row) error {
 		if row.Ordinal >= c.info.Ordinals { // new in this read
 			return nil
 		}

@@ -19,12 +19,26 @@ type Mirror interface {
 	// Seen fills into, which is as long as ids, with what is known of each id.
 	Seen(source string, kind record.Kind, ids []string, into []ledger.Seen) error
 	Row(key record.Key) (row ledger.Row, known bool, err error)
-	// Changed calls fn for every row with a Seq above after, in the order of keys.
-	Changed(source string, after uint64, fn func(*ledger.Row) error) error
-	// Unmarked calls fn with every present row whose Ordinal marked does not know.
-	Unmarked(source string, marked func(ordinal uint32) bool, fn func(*ledger.Row) error) error
+	// Changed calls fn for every row of a kind with a Seq above after, in the order of keys.
+	Changed(source string, kind record.Kind, after uint64, fn func(*ledger.Row) error) error
+	// Unmarked calls fn with every present row of a kind whose Ordinal marked does not know.
+	Unmarked(source string, kind record.Kind, marked func(ordinal uint32) bool, fn func(*ledger.Row) error) error
 	// Merge stores rows in one transaction, and info too unless it is nil.
 	Merge(source string, rows []ledger.Row, info *ledger.SourceInfo) error
+
+	// EachEdge calls fn with every edge of a source, in their order. fn may merge edges up to
+	// the one that it is called with.
+	EachEdge(source string, fn func(ledger.Edge) error) error
+	// EdgesOf gives the edges of one group, in their order.
+	EdgesOf(source string, group uint32) ([]ledger.Edge, error)
+	// MergeEdges stores edges, and forgets others, in one transaction. One that is there
+	// already, or was not there, is none to complain about.
+	MergeEdges(source string, add, remove []ledger.Edge) error
+	// Touch gives the rows whose Ordinal is marked a Seq, in several transactions if need be.
+	Touch(source string, marked func(ordinal uint32) bool, seq uint64) error
+	// Named calls fn with the key of every row whose Ordinal is marked, absent or not, people
+	// first, each kind in the order of keys.
+	Named(source string, marked func(ordinal uint32) bool, fn func(ordinal uint32, key record.Key) error) error
 }
 
 // Entries keeps what targets acknowledged.

@@ -127,7 +127,7 @@ func (w *work) people() error {
 			after = 0
 		}
 		w.next.Planned[src.Name] = info.Seq
-		if err := w.store.Changed(src.Name, after, func(row *ledger.Row) error {
+		if err := w.store.Changed(src.Name, record.User, after, func(row *ledger.Row) error {
 			again := w.looks[row.Key] != nil || w.intents[row.Key] != nil
 			if again || w.how.Only[row.Key] {
 				w.changed[row.Key] = true

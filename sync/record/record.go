@@ -20,6 +20,9 @@ const (
 	Group Kind = 2
 )
 
+// Kinds lists all kinds in the order of their numbers.
+var Kinds = []Kind{User, Group}
+
 // String gives the word used in plans, logs and config.
 func (k Kind) String() string {
 	switch k {

@@ -256,7 +256,7 @@ func (s *session) recognise(target string, accounts []*unmanagedAccount) error {
 		}
 		for _, src := range job.Sources {
 			mapper := job.Flows[0].Programs[src.Name].Mapper()
-			if err := s.store.Changed(src.Name, 0, func(row *ledger.Row) error {
+			if err := s.store.Changed(src.Name, record.User, 0, func(row *ledger.Row) error {
 				known := mapper.Recognise(row.Record(), time.Now())
 				for _, by := range recognisedBy {
 					for _, a := range index[by+"\x00"+plan.MatchValue(by, known)] {

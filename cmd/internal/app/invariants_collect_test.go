@@ -56,7 +56,7 @@ func (r *reader) read() error {
 func (r *reader) holds() map[string]string {
 	r.t.Helper()
 	all := map[string]string{}
-	if err := r.store.Changed("hr", 0, func(row *ledger.Row) error {
+	if err := r.store.Changed("hr", record.User, 0, func(row *ledger.Row) error {
 		var values []string
 		for _, a := range row.Attrs {
 			values = append(values, a.Name+"="+strings.Join(a.Values, "|"))
@@ -246,7 +246,7 @@ func TestCollectMirrors(t *testing.T) {
 	r.fake.Set(append(people, persons(20, 21)...)...)
 	r.accepted("one gone, one changed, one new")
 	var changed []string
-	if err := r.store.Changed("hr", seq, func(row *ledger.Row) error { changed = append(changed, row.Key.ID); return nil }); err != nil {
+	if err := r.store.Changed("hr", record.User, seq, func(row *ledger.Row) error { changed = append(changed, row.Key.ID); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]string{"000003", "000009", "000020"}, changed); d != "" {

@@ -115,7 +115,7 @@ func (s *session) findRows(job *engine.Job, who string, found map[record.Key]str
 			mapper := program.Mapper()
 			recognise = func(row *ledger.Row) resource.Resource { return mapper.Recognise(row.Record(), time.Now()) }
 		}
-		err := s.store.Changed(src.Name, 0, func(row *ledger.Row) error {
+		err := s.store.Changed(src.Name, record.User, 0, func(row *ledger.Row) error {
 			switch {
 			case isDN != nil && row.DN != "" && isDN(row.DN):
 				if row.Absent > 0 {
