@@ -12,24 +12,12 @@ import (
 
 var bucketEdges = []byte("edges")
 
-// edgeLen is the length of a key of an edge: group u32, 0 for a group as a member and 1
-// for a person, member u32, big-endian. So their order is that of ledger.Edge.
-const edgeLen = 9
-
-func appendEdge(b []byte, e ledger.Edge) []byte {
-	person := byte(1)
-	if e.Nested {
-		person = 0
-	}
-	b = append(binary.BigEndian.AppendUint32(b, e.Group), person)
-	return binary.BigEndian.AppendUint32(b, e.Member)
-}
-
-func parseEdge(k []byte) (ledger.Edge, error) {
-	if len(k) != edgeLen || k[4] > 1 {
+// readEdge undoes appendEdge.
+func readEdge(k []byte) (ledger.Edge, error) {
+	if len(k) != edgeLen {
 		return ledger.Edge{}, fmt.Errorf("edge %x is damaged", k)
 	}
-	return ledger.Edge{Group: binary.BigEndian.Uint32(k), Nested: k[4] == 0, Member: binary.BigEndian.Uint32(k[5:])}, nil
+	return parseEdge(k), nil
 }
 
 // findEdges gives the edges of a source; nil: it has none.
@@ -60,7 +48,7 @@ func (s *State) EachEdge(source string, fn func(ledger.Edge) error) error {
 					from = append(make([]byte, 0, edgeLen), k...)
 					return nil
 				}
-				e, err := parseEdge(k)
+				e, err := readEdge(k)
 				if err != nil {
 					return err
 				}
@@ -90,7 +78,7 @@ func (s *State) EdgesOf(source string, group uint32) (edges []ledger.Edge, err e
 		}
 		c := b.Cursor()
 		for k, _ := c.Seek(prefix); hasPrefix(k, prefix); k, _ = c.Next() {
-			e, err := parseEdge(k)
+			e, err := readEdge(k)
 			if err != nil {
 				return err
 			}

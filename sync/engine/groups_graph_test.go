@@ -29,11 +29,26 @@ func drawn(nested, people map[uint32][]uint32) *graph {
 		}
 		return 1
 	})
-	g := &graph{lists: map[uint32]span{}}
-	for _, e := range edges {
-		g.add(e)
+	g, err := loadGraph(edgeList{edges: edges}, "hr")
+	if err != nil {
+		panic(err)
 	}
 	return g
+}
+
+// edgeList is a store that has edges and nothing else.
+type edgeList struct {
+	Store
+	edges []ledger.Edge
+}
+
+func (l edgeList) EachEdge(_ string, fn func(ledger.Edge) error) error {
+	for _, e := range l.edges {
+		if err := fn(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func TestGraphMembers(t *testing.T) {

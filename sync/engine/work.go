@@ -147,14 +147,14 @@ func (w *work) people() error {
 	return w.passLoginsOn()
 }
 
-// remember loads what humans said, the intents, and the looks that matter now. A look that only waits
+// remember loads what humans said, the intents, and the looks that matter now, of people. A look that only waits
 // for its time is made anew whenever its person is looked at.
 func (w *work) remember() error {
 	if err := w.askHumans(); err != nil {
 		return err
 	}
 	err := w.store.EachLook(w.flow.Flow, func(look *ledger.Look) error {
-		if look.Parked != nil || look.Wants(w.at) {
+		if look.Key.Kind == record.User && (look.Parked != nil || look.Wants(w.at)) {
 			kept := *look
 			kept.NextRun = kept.NextRun || w.untouched()
 			w.looks[look.Key] = &kept
@@ -165,8 +165,10 @@ func (w *work) remember() error {
 		return err
 	}
 	return w.store.EachIntent(w.flow.Flow, func(intent *ledger.Intent) error {
-		kept := *intent
-		w.intents[intent.Key] = &kept
+		if intent.Key.Kind == record.User {
+			kept := *intent
+			w.intents[intent.Key] = &kept
+		}
 		return nil
 	})
 }
@@ -185,7 +187,7 @@ func (w *work) enqueueAgain() error {
 	for key := range w.intents {
 		again[key] = true
 	}
-	maps.DeleteFunc(again, func(key record.Key, _ bool) bool { return w.changed[key] })
+	maps.DeleteFunc(again, func(key record.Key, _ bool) bool { return key.Kind != record.User || w.changed[key] })
 	keys := slices.Collect(maps.Keys(again))
 	sort.Slice(keys, func(i, j int) bool { return keys[i].Less(keys[j]) })
 	for _, key := range keys {
