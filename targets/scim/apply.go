@@ -128,28 +128,32 @@ func (w *write) send(c call) (a *answer, err error) {
 	return w.Target.send(w.ctx, c)
 }
 
-// account reads the account that is to be changed. result says what it means if that
-// cannot be done: nothing was changed.
-func (w *write) account() (found *plan.Found, result *plan.Result) {
-	path, err := w.userPath(w.change.RemoteID)
+// account reads the account that is to be changed, or the group; whole: with what a listing
+// need not show. result says what it means if that cannot be done: nothing was changed.
+func (w *write) account(whole bool) (found *plan.Found, result *plan.Result) {
+	path, err := w.kind.at(w.change.RemoteID)
 	if err != nil {
 		return nil, &plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: %w", w.change, err)}
 	}
 	c := call{method: http.MethodGet, path: path, limit: limitOne}
-	a, heard, err := w.tryRead(w.ctx, c)
+	var heard plan.Heard
+	a, err := w.lean(c, whole, func(c call) (a *answer, err error) {
+		a, heard, err = w.tryRead(w.ctx, c)
+		return a, err
+	})
 	if err != nil {
 		return nil, w.unreadable(err, heard)
 	}
-	f, err := w.parseUser(a.body)
+	f, err := w.parse(a.body)
 	switch {
 	case err != nil:
 	case f.ID != w.change.RemoteID:
-		err = fmt.Errorf("the answer is account %q", f.ID)
-	case f.UserName == "":
-		err = fmt.Errorf("the answer is not all of the account: it has no userName")
+		err = fmt.Errorf("the answer is %s %q", w.kind.noun, f.ID)
+	case !w.kind.shows(&f):
+		err = fmt.Errorf("the answer is not all of the %s: it has no %s", w.kind.noun, w.kind.name)
 	}
 	if err != nil {
-		return nil, &plan.Result{Verdict: plan.Park, Err: fmt.Errorf("read account %s: %w", w.change.RemoteID, err)}
+		return nil, &plan.Result{Verdict: plan.Park, Err: fmt.Errorf("read %s %s: %w", w.kind.noun, w.change.RemoteID, err)}
 	}
 	if f.Version == "" {
 		f.Version = a.header.Get("ETag")

@@ -18,6 +18,8 @@ type description struct {
 	Config *config `json:"config,omitempty"` // nil: it says nothing that can be read
 	// Users is the resource type of users; nil: not said.
 	Users *userType `json:"users,omitempty"`
+	// Ungrouped tells that its resource types can be read, and groups are not among them.
+	Ungrouped bool `json:"ungrouped,omitempty"`
 	// Attributes of users by the URN of their schema, folded; nil: not said.
 	Attributes map[string][]attribute `json:"attributes,omitempty"`
 	// Silent tells by endpoint why nothing can be read there.
@@ -176,12 +178,15 @@ func parseList(body []byte) ([]loose, error) {
 	return list, nil
 }
 
-// parseTypes finds the resource type of users.
-func parseTypes(body []byte) (*userType, error) {
+// parseTypes finds the resource type of users, and tells whether there is none of groups.
+func parseTypes(body []byte) (users *userType, ungrouped bool, err error) {
 	list, err := parseList(body)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	ungrouped = !slices.ContainsFunc(list, func(o loose) bool {
+		return strings.EqualFold(o.text("schema"), resource.GroupURN) || strings.EqualFold(o.text("name"), "Group")
+	})
 	for _, o := range list {
 		u := &userType{Endpoint: Clean(o.text("endpoint"), nil), Schema: o.text("schema")}
 		if !strings.EqualFold(u.Schema, resource.UserURN) && !strings.EqualFold(o.text("name"), "User") {
@@ -190,9 +195,9 @@ func parseTypes(body []byte) (*userType, error) {
 		for _, e := range o.objects("schemaExtensions") {
 			u.Extensions = append(u.Extensions, e.text("schema"))
 		}
-		return u, nil
+		return u, ungrouped, nil
 	}
-	return nil, errors.New("it has no users")
+	return nil, false, errors.New("it has no users")
 }
 
 // parseSchemas reads the schemas, and makes sure that they describe users as there can

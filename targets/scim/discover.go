@@ -112,7 +112,7 @@ func (t *Target) describe(ctx context.Context) (d *description, sick bool, err e
 	paths := t.profile.Paths
 	err = read(paths.SPC, func(body []byte) (err error) { d.Config, err = parseConfig(body); return err })
 	_ = read(paths.Schemas, func(body []byte) (err error) { d.Attributes, err = parseSchemas(body); return err })
-	_ = read(paths.ResourceTypes, func(body []byte) (err error) { d.Users, err = parseTypes(body); return err })
+	_ = read(paths.ResourceTypes, func(body []byte) (err error) { d.Users, d.Ungrouped, err = parseTypes(body); return err })
 	return d, sick, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 	"scimsync/sync/resource"
 	"scimsync/targets/scim/profile"
 )
@@ -48,10 +49,10 @@ func (t *Target) Find(ctx context.Context, want resource.Resource) ([]plan.Found
 	case asked:
 		return nil, nil
 	case refused != nil:
-		return nil, fmt.Errorf("find an account at %s: %w by any of %s: %w", t.name, plan.ErrNoLookup, strings.Join(t.match, ", "), refused)
+		return nil, fmt.Errorf("find %s at %s: %w by any of %s: %w", t.kind.one(), t.name, plan.ErrNoLookup, strings.Join(t.match, ", "), refused)
 	}
-	return nil, fmt.Errorf("find an account at %s: %w: no value, or no filter of the target, for any of %s",
-		t.name, plan.ErrNoLookup, strings.Join(t.match, ", "))
+	return nil, fmt.Errorf("find %s at %s: %w: no value, or no filter of the target, for any of %s",
+		t.kind.one(), t.name, plan.ErrNoLookup, strings.Join(t.match, ", "))
 }
 
 // reach tells what a lookup goes by.
@@ -72,7 +73,7 @@ func (t *Target) keys(r reach) []string {
 	}
 	var keys []string
 	for _, by := range match {
-		if slices.Contains(t.profile.Lookup.User, profile.By(by)) && !t.knows(filterRefused+fact(by)) && !t.knows(filterIgnored+fact(by)) {
+		if slices.Contains(t.kind.by, profile.By(by)) && !t.knows(filterRefused+fact(by)) && !t.knows(filterIgnored+fact(by)) {
 			keys = append(keys, by)
 		}
 	}
@@ -84,7 +85,7 @@ func (t *Target) keys(r reach) []string {
 // a create takes over whoever has the same mail address, nobody must have it.
 func (t *Target) Lookups() int {
 	keys := t.keys(byMatch)
-	if t.profile.Create.MayAdoptSilently && !slices.Contains(keys, plan.MatchEmail) {
+	if t.kind.of == record.User && t.profile.Create.MayAdoptSilently && !slices.Contains(keys, plan.MatchEmail) {
 		return 0
 	}
 	return len(keys)
@@ -102,7 +103,7 @@ type key struct {
 // for a filter of the service.
 func (t *Target) lookup(by string, want resource.Resource) (k key, ok bool) {
 	value := map[string]string{plan.MatchExternalID: want.Text("externalId"), plan.MatchUserName: want.Text("userName"),
-		plan.MatchEmail: plan.Address(want)}[by]
+		plan.MatchEmail: plan.Address(want), plan.MatchDisplayName: want.Text("displayName")}[by]
 	if value == "" {
 		return k, false
 	}
@@ -126,7 +127,7 @@ func (e *ignored) Error() string {
 
 // verified sends one filter and checks what comes back.
 func (t *Target) verified(ctx context.Context, k key) ([]plan.Found, error) {
-	p, err := t.ask(ctx, query{filter: k.filter})
+	p, err := t.ask(ctx, query{filter: k.filter, excluded: t.leftOut()})
 	var e *Error
 	if errors.As(err, &e) && e.Status != http.StatusOK && e.scim && slices.Contains(t.profile.Lookup.NoneStatus, e.Status) {
 		return nil, nil
@@ -137,7 +138,7 @@ func (t *Target) verified(ctx context.Context, k key) ([]plan.Found, error) {
 	var hits []plan.Found
 	others := 0 // accounts that show another value
 	for _, raw := range p.resources {
-		found, err := t.parseUser(raw)
+		found, err := t.parse(raw)
 		switch {
 		case err != nil:
 		case k.fits(&found):

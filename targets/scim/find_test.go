@@ -130,7 +130,7 @@ func TestVerification(t *testing.T) {
 		{"a web page", []scimtest.Reply{{Status: 200, Body: `<html>`}}, "", "", "web page"},
 		{"not found", []scimtest.Reply{scimError(404, "")}, "", "", "check the target's url"},
 		{"unauthorized", []scimtest.Reply{scimError(401, "")}, "", "", "credentials"},
-		{"forbidden", []scimtest.Reply{scimError(403, "")}, "", "", "may not read users"},
+		{"forbidden", []scimtest.Reply{scimError(403, "")}, "", "", "may not read accounts"},
 		{"redirect", []scimtest.Reply{{Status: 302, Header: map[string]string{"Location": "/login"}}}, "", "", "/login, which is not followed"},
 		{"no content", []scimtest.Reply{{Status: 204}}, "", "", "204"},
 	} {

@@ -193,7 +193,7 @@ func FuzzAnswerToChange(f *testing.F) {
 			if !accepted || !named {
 				t.Errorf("%d: account %q, which the answer does not name", status, r.Ack.RemoteID)
 			}
-			if err := remoteID(r.Ack.RemoteID); err != nil {
+			if err := (&kind{}).remoteID(r.Ack.RemoteID); err != nil {
 				t.Error(err)
 			}
 		case accepted && r.Verdict != plan.InDoubt:
@@ -264,7 +264,7 @@ func FuzzAccount(f *testing.F) {
 		if len(body) > 1<<20 {
 			return
 		}
-		found, err := fuzzed(t, nil).parseUser([]byte(body))
+		found, err := fuzzed(t, nil).parse([]byte(body))
 		readable(t, err)
 		if err != nil {
 			return
@@ -272,11 +272,11 @@ func FuzzAccount(f *testing.F) {
 		if !slices.Contains(ids([]byte(body)), found.ID) {
 			t.Errorf("account %q, which the body does not name", found.ID)
 		}
-		if err := remoteID(found.ID); err != nil {
+		if err := (&kind{}).remoteID(found.ID); err != nil {
 			t.Error(err)
 		}
 		said, _ := json.Marshal(found.Body)
-		again, err := fuzzed(t, nil).parseUser(said)
+		again, err := fuzzed(t, nil).parse(said)
 		if err != nil || !reflect.DeepEqual(again.Body, found.Body) || again.ID != found.ID || again.Active != found.Active {
 			t.Errorf("read again it is another one: %v, %v", again, err)
 		}
@@ -424,7 +424,7 @@ func FuzzDescription(f *testing.F) {
 		readable(t, err)
 		d.Attributes, err = parseSchemas([]byte(schemas))
 		readable(t, err)
-		d.Users, err = parseTypes([]byte(types))
+		d.Users, d.Ungrouped, err = parseTypes([]byte(types))
 		readable(t, err)
 		target := fuzzed(t, func(p *profile.Profile) { p.Discovery.Mode, p.Bulk.Mode = profile.DiscoveryTrust, profile.BulkAuto })
 		before := target.shape
@@ -559,7 +559,7 @@ func FuzzLocation(f *testing.F) {
 		if id == "" {
 			return
 		}
-		if path, err := target.userPath(id); err == nil {
+		if path, err := target.kind.at(id); err == nil {
 			u, err := url.Parse(target.base + path)
 			if err != nil || u.Path != "/scim/v2/Users/"+id || strings.Count(u.EscapedPath(), "/") != 4 {
 				t.Errorf("account %q of %q is at %q", id, location, path)

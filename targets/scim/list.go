@@ -43,7 +43,7 @@ func (t *Target) List(ctx context.Context, emit func(plan.Found) error) (complet
 	for !l.ended {
 		p, err := l.next(ctx)
 		if err != nil {
-			return false, fmt.Errorf("list accounts at %s from %d on: %w", t.name, l.got+1, err)
+			return false, fmt.Errorf("list %ss at %s from %d on: %w", t.kind.noun, t.name, l.got+1, err)
 		}
 		if p == nil {
 			continue
@@ -173,7 +173,7 @@ func (l *listing) take(p *page) error {
 // did not come in this pass.
 func (l *listing) read(p *page) (fresh int, err error) {
 	for _, raw := range p.resources {
-		found, err := l.target.parseUser(raw)
+		found, err := l.target.parse(raw)
 		if err != nil {
 			l.doubt = true
 			continue
@@ -240,7 +240,9 @@ func (l *listing) complete() bool {
 // learned: the next page starts behind what came.
 func (t *Target) fetch(ctx context.Context, at *pager) (*page, error) {
 	for {
-		p, err := t.ask(ctx, at.query())
+		q := at.query()
+		q.excluded = t.leftOut()
+		p, err := t.ask(ctx, q)
 		var e *Error
 		if !errors.As(err, &e) || e.Status != http.StatusBadRequest || at.count <= 1 || !(e.is("tooMany") || e.is("invalidCount") && at.cursor == "") {
 			return p, err
@@ -270,7 +272,7 @@ func (t *Target) Count(ctx context.Context) (accounts, requests int, err error) 
 	at := t.pager()
 	p, err := t.fetch(ctx, &at)
 	if err != nil {
-		return 0, 0, fmt.Errorf("count accounts at %s: %w", t.name, err)
+		return 0, 0, fmt.Errorf("count %ss at %s: %w", t.kind.noun, t.name, err)
 	}
 	accounts = max(p.total, len(p.resources))
 	size := max(len(p.resources), 1)

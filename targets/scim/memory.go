@@ -36,19 +36,20 @@ type fact string
 
 // What can be learned. Some stand before a name.
 const (
-	plainJSON     fact = "application/scim+json is refused"
-	searchMissing fact = "there is no .search"
-	searchWanted  fact = "addresses may hold no personal data"
-	filterRefused fact = "no filter by "
-	filterIgnored fact = "filters ignored: "
-	anchorsHelp   fact = "lookups by externalId find more"
-	listingShort  fact = "listings leave accounts out"
-	noBulk        fact = "there are no bulk requests"
-	patchMissing  fact = "there is no PATCH"
-	deleteMissing fact = "there is no DELETE"
-	ignoredForm   fact = "answered with success, and not done: "
-	etagWanted    fact = "wants versions"
-	etagUseless   fact = "takes no version for its own"
+	plainJSON      fact = "application/scim+json is refused"
+	searchMissing  fact = "there is no .search"
+	searchWanted   fact = "addresses may hold no personal data"
+	filterRefused  fact = "no filter by "
+	filterIgnored  fact = "filters ignored: "
+	anchorsHelp    fact = "lookups by externalId find more"
+	listingShort   fact = "listings leave accounts out"
+	noBulk         fact = "there are no bulk requests"
+	patchMissing   fact = "there is no PATCH"
+	deleteMissing  fact = "there is no DELETE"
+	ignoredForm    fact = "answered with success, and not done: "
+	etagWanted     fact = "wants versions"
+	etagUseless    fact = "takes no version for its own"
+	excludeRefused fact = "excludedAttributes is refused"
 )
 
 // forgetAfter is how long a fact counts.

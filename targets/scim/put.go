@@ -39,7 +39,7 @@ func (w *write) put() plan.Result {
 
 // replacement is the request. A result says why there is none.
 func (w *write) replacement() (call, *plan.Result) {
-	path, err := w.userPath(w.change.RemoteID)
+	path, err := w.kind.at(w.change.RemoteID)
 	if err != nil {
 		return call{}, &plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: %w", w.change, err)}
 	}
@@ -51,7 +51,7 @@ func (w *write) replacement() (call, *plan.Result) {
 		body = whole
 		c.match = w.matching(c.method, w.change.Version)
 	} else {
-		found, result := w.account()
+		found, result := w.account(true)
 		if result != nil {
 			return c, result
 		}

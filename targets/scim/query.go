@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"scimsync/sync/record"
 	"scimsync/targets/scim/profile"
 )
 
@@ -22,6 +23,8 @@ type query struct {
 	start  int     // startIndex; 0: not sent
 	count  int     // 0: not sent
 	cursor *string // nil: not sent; empty: the first page of many
+	// excluded are attributes that answers need not show, with commas; empty: not said.
+	excluded string
 }
 
 // params is the query of an address.
@@ -39,6 +42,9 @@ func (q query) params() string {
 	if q.count > 0 {
 		parts = append(parts, fmt.Sprintf("count=%d", q.count))
 	}
+	if q.excluded != "" {
+		parts = append(parts, "excludedAttributes="+escape(q.excluded))
+	}
 	return strings.Join(parts, "&")
 }
 
@@ -50,16 +56,33 @@ func (q query) request() ([]byte, error) {
 		Cursor     *string  `json:"cursor,omitempty"`
 		StartIndex int      `json:"startIndex,omitempty"`
 		Count      int      `json:"count,omitempty"`
-	}{[]string{searchURN}, q.filter, q.cursor, q.start, q.count})
+		Excluded   []string `json:"excludedAttributes,omitempty"`
+	}{[]string{searchURN}, q.filter, q.cursor, q.start, q.count, strings.FieldsFunc(q.excluded, func(r rune) bool { return r == ',' })})
 }
 
 // maxURI is how long an address may be that every server takes, in octets.
 const maxURI = 2000
 
-// ask sends a query and reads the page that comes back. Where the profile, the service
-// or the length of the address want it, it goes by POST.
+// ask sends a query and reads the page that comes back. A service that refuses to leave
+// attributes out of answers is not asked to.
 func (t *Target) ask(ctx context.Context, q query) (*page, error) {
-	get := call{method: http.MethodGet, path: t.profile.Paths.Users, query: q.params(), limit: limitPage}
+	p, err := t.askFor(ctx, q)
+	if q.excluded == "" || unfilterable(err) == nil {
+		return p, err
+	}
+	q.excluded = ""
+	whole, wholeErr := t.askFor(ctx, q)
+	if wholeErr != nil { // that was not why
+		return p, err
+	}
+	t.learn(excludeRefused, excludeRefusedSaid)
+	return whole, nil
+}
+
+// askFor is ask, as it stands. Where the profile, the service or the length of the address
+// want it, it goes by POST.
+func (t *Target) askFor(ctx context.Context, q query) (*page, error) {
+	get := call{method: http.MethodGet, path: t.kind.path, query: q.params(), limit: limitPage}
 	if t.byPost(get, q) && !t.knows(searchMissing) {
 		p, err := t.search(ctx, q)
 		if !missingSearch(err) {
@@ -103,10 +126,10 @@ func (t *Target) search(ctx context.Context, q query) (*page, error) {
 }
 
 func (t *Target) searchPath() string {
-	if p := t.profile.Paths.Search; p != "" {
+	if p := t.profile.Paths.Search; p != "" && t.kind.of == record.User {
 		return p
 	}
-	return t.profile.Paths.Users + "/.search"
+	return t.kind.path + "/.search"
 }
 
 // listed reads the page of an answer.

@@ -80,7 +80,7 @@ func (t *Target) explain(e *Error) error {
 	case e.Status == http.StatusUnauthorized:
 		return fmt.Errorf("%w: the target wants credentials, and none are given; see auth in its config", e)
 	case e.Status == http.StatusForbidden:
-		return fmt.Errorf("%w: our account at the target may not read users", e)
+		return fmt.Errorf("%w: our account at the target may not read %ss", e, t.kind.noun)
 	case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
 		return fmt.Errorf("%w: there is no SCIM service at this address; check the target's url", e)
 	case e.Status/100 == 3 || e.Status == http.StatusOK:

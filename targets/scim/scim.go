@@ -13,12 +13,14 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 	"scimsync/sync/resource"
 	"scimsync/targets/scim/profile"
 )
@@ -37,8 +39,10 @@ type Options struct {
 	// Concurrency is how many connections are kept; 4 if zero.
 	Concurrency int
 	// Match lists what accounts are found by, in order: externalId, userName, email.
-	Match     []string
-	UserAgent string // "scimsync/<version>", unless the profile has another
+	Match []string
+	// MatchGroups lists what groups are found by, in order: externalId, displayName.
+	MatchGroups []string
+	UserAgent   string // "scimsync/<version>", unless the profile has another
 	// Handler answers the requests inside this process: no socket is opened.
 	Handler http.Handler
 	// Memory is what was learned of the service before; nil: nothing, and nothing is kept.
@@ -60,28 +64,15 @@ type TLS struct {
 	KeyFile  string
 }
 
-// Target is one service provider. It is safe for concurrent use.
+// Target is one service provider, and the accounts there; Groups are the groups. It is safe
+// for concurrent use.
 type Target struct {
-	name      string
-	base      string // without trailing slash
-	basePath  string // the path in it
-	origin    string
-	auth      Authorizer
-	profile   *profile.Profile
-	match     []string
-	userAgent string
-	timeout   time.Duration
-	now       func() time.Time
-	gate      Gate
-	limits    []limit
-	codes     *regexp.Regexp // of vendors in answers; nil: none
-	told      []quotaNames   // headers that tell what is left
-	reads     atomic.Int64
-	reading   atomic.Pointer[[]plan.Draw] // what the last of them drew
-	transport http.RoundTripper
-	shape     resource.Shape
+	*service
+	kind  kind
+	match []string
+	shape resource.Shape
 
-	memory *Memory
+	groups *Groups // nil: of a service without any
 
 	mu        sync.Mutex
 	refusedBy []string        // match attributes by which a lookup was refused
@@ -92,6 +83,27 @@ type Target struct {
 	first     *page           // the page Count read, for the List that follows
 	firstAt   time.Time
 	writes    uint64 // a page read before a write is not used after it
+}
+
+// service is what accounts and groups have in common: the way to them.
+type service struct {
+	name      string
+	base      string // without trailing slash
+	basePath  string // the path in it
+	origin    string
+	auth      Authorizer
+	profile   *profile.Profile
+	userAgent string
+	timeout   time.Duration
+	now       func() time.Time
+	gate      Gate
+	limits    []limit
+	codes     *regexp.Regexp // of vendors in answers; nil: none
+	told      []quotaNames   // headers that tell what is left
+	reads     atomic.Int64
+	reading   atomic.Pointer[[]plan.Draw] // what the last of them drew
+	transport http.RoundTripper
+	memory    *Memory
 }
 
 // What is used where Options say nothing.
@@ -110,7 +122,7 @@ func New(o Options) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("target %s: %w", o.Name, err)
 	}
-	if err := checkMatch(o.Match); err != nil {
+	if err := checkMatch(o); err != nil {
 		return nil, fmt.Errorf("target %s: %w", o.Name, err)
 	}
 	transport, err := newTransport(o)
@@ -129,39 +141,51 @@ func New(o Options) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("target %s: %w", o.Name, err)
 	}
-	t := &Target{
+	sv := &service{
 		name: o.Name, base: strings.TrimRight(base.String(), "/"), basePath: strings.TrimRight(base.Path, "/"), origin: origin(base), auth: o.Auth, profile: o.Profile,
-		match: o.Match, timeout: o.Timeout, now: o.Now, gate: o.Gate,
-		transport: transport, limits: limitsOf(o.Profile), told: quotaNamesOf(o.Profile.Rate.Headers), shape: shape, memory: o.Memory, takenFor: map[string]bool{}, proven: map[string]bool{}, pageSize: maxPage,
+		timeout: o.Timeout, now: o.Now, gate: o.Gate, transport: transport, limits: limitsOf(o.Profile), told: quotaNamesOf(o.Profile.Rate.Headers), memory: o.Memory,
 	}
-	if text := t.profile.Errors.CodeRegex; text != "" {
-		if t.codes, err = regexp.Compile(text); err != nil {
+	if text := sv.profile.Errors.CodeRegex; text != "" {
+		if sv.codes, err = regexp.Compile(text); err != nil {
 			return nil, fmt.Errorf("target %s: errors.code_regex: %w", o.Name, err)
 		}
 	}
-	if t.timeout <= 0 {
-		t.timeout = o.Profile.Timeout
+	if sv.timeout <= 0 {
+		sv.timeout = o.Profile.Timeout
 	}
-	if t.now == nil {
-		t.now = time.Now
+	if sv.now == nil {
+		sv.now = time.Now
 	}
-	t.userAgent = cmp.Or(o.Profile.UserAgent, o.UserAgent, "scimsync")
+	sv.userAgent = cmp.Or(o.Profile.UserAgent, o.UserAgent, "scimsync")
+	t := sv.target(accounts(o.Profile), shape, o.Match)
 	t.shape = t.narrowed(t.shape)
-	if n := t.profile.List.PageSize; n > 0 {
-		t.pageSize = n
-	}
-	if len(t.match) == 0 {
-		t.match = []string{plan.MatchExternalID, plan.MatchUserName, plan.MatchEmail}
+	if slices.Contains(o.Profile.Resources, profile.Groups) {
+		t.groups = newGroups(sv, o.MatchGroups)
 	}
 	return t, nil
 }
 
+// target makes the Target of one kind of resources.
+func (s *service) target(k kind, shape resource.Shape, match []string) *Target {
+	t := &Target{service: s, kind: k, shape: shape, match: match, takenFor: map[string]bool{}, proven: map[string]bool{}, pageSize: maxPage}
+	if n := s.profile.List.PageSize; n > 0 {
+		t.pageSize = n
+	}
+	if len(t.match) == 0 {
+		t.match = k.match
+	}
+	return t
+}
+
 // knows tells whether something was learned of the service and still counts.
-func (t *Target) knows(what fact) bool { return t.memory.knows(what, t.now()) }
+func (t *Target) knows(what fact) bool { return t.memory.knows(t.kind.fact(what), t.now()) }
 
 // learn remembers something of the service and says it, in a sentence about it.
 func (t *Target) learn(what fact, sentence string) bool {
-	return t.memory.learn(what, t.now(), sentence)
+	if t.kind.of == record.Group {
+		sentence = "of groups: " + sentence
+	}
+	return t.memory.learn(t.kind.fact(what), t.now(), sentence)
 }
 
 // Shape tells what the target can hold, less what the service said twice that it does not
@@ -210,10 +234,15 @@ func origin(u *url.URL) string {
 	return strings.ToLower(u.Scheme + "://" + net.JoinHostPort(u.Hostname(), port))
 }
 
-func checkMatch(match []string) error {
-	for _, by := range match {
+func checkMatch(o Options) error {
+	for _, by := range o.Match {
 		if by != plan.MatchExternalID && by != plan.MatchUserName && by != plan.MatchEmail {
 			return fmt.Errorf("match: %q is not one of externalId, userName, email", by)
+		}
+	}
+	for _, by := range o.MatchGroups {
+		if by != plan.MatchExternalID && by != plan.MatchDisplayName {
+			return fmt.Errorf("match of groups: %q is not one of externalId, displayName", by)
 		}
 	}
 	return nil

@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 	"scimsync/sync/resource"
 	"scimsync/targets/scim/profile"
 )
@@ -21,15 +19,15 @@ const patchURN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 // has no request for it.
 func (t *Target) where(change *plan.Change) (method, path string, err error) {
 	if change.Action == plan.Create {
-		return http.MethodPost, t.profile.Paths.Users, nil
+		return http.MethodPost, t.kind.path, nil
 	}
-	if path, err = t.userPath(change.RemoteID); err != nil {
+	if path, err = t.kind.at(change.RemoteID); err != nil {
 		return "", path, err
 	}
 	switch change.Action {
 	case plan.Delete:
 		if t.knows(deleteMissing) {
-			err = errors.New("the service deletes nobody; the account stays deactivated")
+			err = errors.New("the service deletes none; " + t.kind.stays())
 		}
 		return http.MethodDelete, path, err
 	case plan.Deactivate:
@@ -45,7 +43,7 @@ func (t *Target) where(change *plan.Change) (method, path string, err error) {
 		if t.profile.Deactivate.Method == profile.DeactivatePutActiveFalse {
 			return http.MethodPut, path, nil
 		}
-	case plan.Update, plan.Adopt:
+	case plan.Update, plan.Adopt, plan.AddMember, plan.RemoveMember:
 	default:
 		return "", path, fmt.Errorf("a SCIM target has no request for %q", change.Action)
 	}
@@ -75,7 +73,7 @@ func (t *Target) spell(change *plan.Change) (c call, err error) {
 	}
 	switch c.method {
 	case http.MethodPost:
-		c.body, err = t.newUser(change)
+		c.body, err = t.newOne(change)
 		return c, err
 	case http.MethodDelete:
 		return c, nil
@@ -222,16 +220,20 @@ func separated(path, sep string) string {
 	return at.URN + sep + strings.TrimPrefix(path, at.URN+":")
 }
 
-// newUser is the body of a create (RFC 7644 section 3.3): what is wanted, what is
-// given once, and an explicit active.
-func (t *Target) newUser(change *plan.Change) ([]byte, error) {
+// newOne is the body of a create (RFC 7644 section 3.3): what is wanted, what is given
+// once, and of an account an explicit active. A group is made without members.
+func (t *Target) newOne(change *plan.Change) ([]byte, error) {
 	return encode(t.body(change.Want.Initial(), !change.Early()))
 }
 
-// body is an account as it is sent whole.
+// body is an account, or a group, as it is sent whole.
 func (t *Target) body(r resource.Resource, active bool) *resource.Object {
 	body := resource.Nest(r, t.shape)
-	*body = slices.Insert(*body, 0, resource.Member{Name: "schemas", Value: t.shape.Schemas(r)}, resource.Member{Name: "active", Value: active})
+	head := []resource.Member{{Name: "schemas", Value: t.shape.Schemas(r)}, {Name: "active", Value: active}}
+	if t.kind.of == record.Group {
+		head = head[:1]
+	}
+	*body = slices.Insert(*body, 0, head...)
 	return body
 }
 
@@ -242,30 +244,4 @@ func encode(v any) ([]byte, error) {
 		return nil, fmt.Errorf("encode the request: %w", err)
 	}
 	return b, nil
-}
-
-// userPath is where an account stands.
-func (t *Target) userPath(id string) (string, error) {
-	if err := remoteID(id); err != nil {
-		return "", err
-	}
-	return t.profile.Paths.Users + "/" + url.PathEscape(id), nil
-}
-
-// maxID is how many bytes the id of an account has at most. It is kept, and stands in
-// addresses.
-const maxID = 1000
-
-// remoteID refuses what cannot be the id of an account: ids are the server's words, not
-// ours, and one must not lead somewhere else, to the collection for example.
-func remoteID(id string) error {
-	switch {
-	case id == "":
-		return errors.New("the account's id is not known")
-	case len(id) > maxID:
-		return fmt.Errorf("an id of %d bytes cannot be the id of an account", len(id))
-	case id == "." || id == ".." || strings.EqualFold(id, "bulkId"), !utf8.ValidString(id), strings.ContainsFunc(id, unicode.IsControl):
-		return fmt.Errorf("%q cannot be the id of an account", id)
-	}
-	return nil
 }

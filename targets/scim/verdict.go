@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 	"scimsync/sync/resource"
 	"scimsync/targets/scim/profile"
 )
@@ -100,11 +101,11 @@ func (t *Target) accepted(change *plan.Change, c call, a *answer) plan.Result {
 	if ack.RemoteID = a.id(); ack.RemoteID == "" {
 		ack.RemoteID = t.locationID(a)
 	}
-	if _, err := t.userPath(ack.RemoteID); err != nil {
+	if _, err := t.kind.at(ack.RemoteID); err != nil {
 		if a.cut != nil {
 			return doubt(a.cut.Error())
 		}
-		return doubt("the answer does not tell the account's id")
+		return doubt("the answer does not tell the " + t.kind.noun + "'s id")
 	}
 	if err := t.tookOver(change, a); err != nil {
 		return plan.Result{Verdict: plan.Taken, Err: fmt.Errorf("%s %s: %d: %w", c.method, c.path, a.status, err)}
@@ -164,10 +165,10 @@ func (t *Target) rekeyed(change *plan.Change) string {
 // tookOver tells of a create that was answered as such, but took over an account that was
 // there before and is somebody else's.
 func (t *Target) tookOver(change *plan.Change, a *answer) error {
-	if !t.profile.Create.MayAdoptSilently {
+	if !t.profile.Create.MayAdoptSilently || t.kind.of != record.User {
 		return nil
 	}
-	found, err := t.parseUser(a.body)
+	found, err := t.parse(a.body)
 	if err != nil {
 		return nil
 	}
@@ -178,9 +179,9 @@ func (t *Target) tookOver(change *plan.Change, a *answer) error {
 	return nil
 }
 
-// locationID is the id of a Location inside the target, ending in /Users/ID.
+// locationID is the id of a Location inside the target, ending in /Users/ID or /Groups/ID.
 func (t *Target) locationID(a *answer) string {
-	to, ok := t.inside(t.base+t.profile.Paths.Users, a.header.Get("Location"))
+	to, ok := t.inside(t.base+t.kind.path, a.header.Get("Location"))
 	if !ok {
 		return ""
 	}
@@ -189,7 +190,7 @@ func (t *Target) locationID(a *answer) string {
 		return ""
 	}
 	head, last, _ := cutLast(strings.TrimRight(u.EscapedPath(), "/"), "/")
-	if !strings.HasSuffix(head, t.profile.Paths.Users) {
+	if !strings.HasSuffix(head, t.kind.path) {
 		return ""
 	}
 	id, err := url.PathUnescape(last)
@@ -365,6 +366,8 @@ func conflict(change *plan.Change, e *Error) plan.Result {
 	switch {
 	case change.Action == plan.Create:
 		return plan.Result{Verdict: plan.Taken, Err: e}
+	case e.is("uniqueness") && change.Key.Kind == record.Group:
+		return plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%w: another group has this name", e)}
 	case e.is("uniqueness"):
 		return plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%w: another account holds this login or another value that must be unique", e)}
 	}
@@ -386,14 +389,14 @@ func (t *Target) missing(change *plan.Change, e *Error) plan.Result {
 func (t *Target) unsupported(change *plan.Change, c call, e *Error) plan.Result {
 	switch {
 	case change.Action == plan.Create:
-		return verdict(plan.Stop, e, "the target does not support creating users; check its url")
+		return verdict(plan.Stop, e, "the target does not support creating "+t.kind.noun+"s; check its url")
 	case change.Action == plan.Delete && e.Status == http.StatusNotImplemented:
-		t.learn(deleteMissing, "deletes nobody, so accounts stay deactivated")
-		return verdict(plan.ParkForGood, e, "the target deletes nobody; the account stays deactivated")
+		t.learn(deleteMissing, "deletes none, so they stay as they are")
+		return verdict(plan.ParkForGood, e, "the target deletes none; "+t.kind.stays())
 	case change.Action == plan.Delete:
-		return verdict(plan.Park, e, "the target does not delete this user")
+		return verdict(plan.Park, e, "the target does not delete this "+t.kind.noun)
 	case c.method == http.MethodDelete:
-		return verdict(plan.Stop, e, "the target deletes nobody; see deactivate.method in its profile")
+		return verdict(plan.Stop, e, "the target deletes none; see deactivate.method in its profile")
 	case c.method == http.MethodPatch && t.profile.Update.Method == profile.UpdatePatchThenPut &&
 		t.learn(patchMissing, "has no PATCH, so accounts are read and changed by PUT"):
 		return verdict(plan.Anew, e, "trying PUT from now on")

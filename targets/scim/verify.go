@@ -75,7 +75,7 @@ func (w *write) verified(method string, r plan.Result) plan.Result {
 	found := r.Ack.Shown
 	if found == nil || w.profile.Patch.SilentNoop || len(w.undone(found)) > 0 {
 		w.delay()
-		read, result := w.account()
+		read, result := w.account(false)
 		if result != nil { // that it cannot be read says nothing of what was done
 			return r
 		}
@@ -93,7 +93,7 @@ func (w *write) verified(method string, r plan.Result) plan.Result {
 	for _, f := range undone {
 		w.learn(ignoredForm+fact(f), fmt.Sprintf("answers with success and does nothing: %s", f))
 	}
-	err := fmt.Errorf("%s: the answer was a success, but the account is as before: %s; %s", w.change, strings.Join(undone, ", "), takeOut)
+	err := fmt.Errorf("%s: the answer was a success, but the %s is as before: %s; %s", w.change, w.kind.noun, strings.Join(undone, ", "), takeOut)
 	if slices.ContainsFunc(undone, func(f string) bool { return strings.HasSuffix(f, " "+activePath) }) {
 		err = fmt.Errorf("%s: the answer was a success, but the account's active is as before; see to it at the service, "+
 			"and find out how it is switched there (deactivate.method, patch in its profile)", w.change)

@@ -34,7 +34,7 @@ func (w *write) anew(c call, refusal *answer) plan.Result {
 	} else if c.match == "" {
 		return w.judged(c, refusal)
 	}
-	found, result := w.account()
+	found, result := w.account(false)
 	if result != nil {
 		return *result
 	}

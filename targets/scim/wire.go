@@ -73,29 +73,32 @@ func parsePage(body []byte) (*page, error) {
 	return p, nil
 }
 
-// parseUser reads one account. An account without an id, or with two attributes of
+// parse reads one account, or one group. One without an id, or with two attributes of
 // one name, is an error: it cannot be told what it says.
-func (t *Target) parseUser(raw json.RawMessage) (plan.Found, error) {
+func (t *Target) parse(raw json.RawMessage) (plan.Found, error) {
 	var body map[string]any
 	if err := decode(raw, &body); err != nil {
-		return plan.Found{}, fmt.Errorf("read an account: %w", err)
+		return plan.Found{}, fmt.Errorf("read %s: %w", t.kind.one(), err)
 	}
 	body, err := t.respell(body)
 	if err != nil {
-		return plan.Found{}, err
+		return plan.Found{}, fmt.Errorf("read %s: %w", t.kind.one(), err)
 	}
 	if _, known := body["externalId"]; !known && body["external_id"] != nil { // Figma
 		body["externalId"] = body["external_id"]
 	}
 	found := plan.Found{Body: body, ID: text(body["id"]), UserName: text(body["userName"]), ExternalID: text(body["externalId"])}
 	if found.ID == "" {
-		return plan.Found{}, errors.New("read an account: it has no id")
+		return plan.Found{}, fmt.Errorf("read %s: it has no id", t.kind.one())
 	}
-	if err := remoteID(found.ID); err != nil {
-		return plan.Found{}, fmt.Errorf("read an account: %w", err)
+	if err := t.kind.remoteID(found.ID); err != nil {
+		return plan.Found{}, fmt.Errorf("read %s: %w", t.kind.one(), err)
 	}
 	if meta, ok := body["meta"].(map[string]any); ok {
 		found.Version, _ = meta["version"].(string)
+	}
+	if t.kind.of != record.User {
+		return found, nil
 	}
 	found.Active = truth(body["active"])
 	found.Masked = found.Active == record.False && t.profile.Readback.AfterDeactivate == profile.ReadbackIgnore
@@ -207,7 +210,7 @@ func respell(object map[string]any, names func(string) (string, func(any) (any, 
 	for name, v := range object {
 		spelled, inner := names(name)
 		if _, twice := out[spelled]; twice {
-			return nil, fmt.Errorf("read an account: it has %s twice, spelled differently", spelled)
+			return nil, fmt.Errorf("it has %s twice, spelled differently", spelled)
 		}
 		if inner != nil {
 			var err error

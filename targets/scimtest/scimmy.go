@@ -26,7 +26,7 @@ import (
 var program embed.FS
 
 // Server is scimmy, a SCIM server of foreign make, in a process of its own. It keeps
-// its accounts in memory.
+// its accounts and groups in memory.
 type Server struct {
 	URL   string // of the SCIM service, to be given to scim.Options
 	Token string // that it asks for; empty: none
@@ -140,7 +140,15 @@ func (s *Server) Users() []map[string]any {
 	return list
 }
 
-// Reset forgets all accounts and requests.
+// Groups gives all groups as the server stores them, oldest first.
+func (s *Server) Groups() []map[string]any {
+	s.t.Helper()
+	var list []map[string]any
+	s.get("/test/groups", &list)
+	return list
+}
+
+// Reset forgets all accounts, groups and requests.
 func (s *Server) Reset() {
 	s.t.Helper()
 	var nothing struct{}

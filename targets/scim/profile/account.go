@@ -42,8 +42,8 @@ type Lookup struct {
 	// User are the attributes by which the service finds accounts, of externalId, userName and email, in the order in which they
 	// are asked. What a job's match names besides is not asked for.
 	User []By `yaml:"user"`
-	// Group are the attributes by which it finds groups.
-	Group []string `yaml:"group" acts:"no"`
+	// Group are the attributes by which it finds groups, of externalId and displayName.
+	Group []By `yaml:"group"`
 	// FilterNames is how it spells those attributes in a filter, where that is not the standard's. RingCentral: {email: email}.
 	FilterNames map[By]string `yaml:"filter_names" is:"line"`
 	// NoneStatus are the statuses that mean that there is no such account: 200 with an empty list, and for some 404.
@@ -62,6 +62,9 @@ type List struct {
 	Mode ListMode `yaml:"mode"`
 	// TrustTotal tells that totalResults counts all, and not those of the page, so that a listing may end by it.
 	TrustTotal bool `yaml:"trust_total"`
+	// ExcludeAttributes are what answers to a listing or a lookup need not show, by the kind of resources (RFC 7644 section 3.9).
+	// A service that refuses to leave them out is asked for all.
+	ExcludeAttributes map[Resource][]string `yaml:"exclude_attributes" is:"line"`
 }
 
 // Create is how POST behaves.

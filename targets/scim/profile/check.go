@@ -71,6 +71,13 @@ func (d *decoder) check() {
 	d.rule(refused && p.Delete.Allowed, "the service refuses to delete", "write delete.allowed false", "delete.allowed", "delete.effect")
 	d.rule(refused && p.Deactivate.Method == DeactivateDelete, "the service refuses to delete", "write deactivate.method active_false or none", "deactivate.method", "delete.effect")
 
+	for _, by := range p.Lookup.User {
+		d.rule(by == ByDisplayName, "displayName is for groups", "name externalId, userName or email", "lookup.user")
+	}
+	for _, by := range p.Lookup.Group {
+		d.rule(by != ByDisplayName && by != ByExternalID, string(by)+" is for accounts", "name externalId or displayName", "lookup.group")
+	}
+	d.rule(groups && p.Paths.Groups == "", "is empty", "remove the line for the default", "paths.groups")
 	d.rule(len(p.Lookup.User) == 0 && !p.List.Supported, "accounts can be found neither by asking nor by listing", "name what they are asked by, or set list.supported", "lookup.user", "list.supported")
 	d.rule(p.Bulk.Mode == BulkAuto && p.Paths.Bulk == "", "there is no path for bulk requests", "set paths.bulk", "bulk.mode", "paths.bulk")
 	d.rule(len(p.Errors.Codes) > 0 && p.Errors.CodeRegex == "", "no code is taken out of answers", "set errors.code_regex", "errors.codes", "errors.code_regex")

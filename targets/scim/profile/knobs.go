@@ -76,6 +76,12 @@ func (p *Profile) Knobs() []*Knob {
 	return knobs
 }
 
+// Says tells whether the profile, one that it extends, or an option says something of a knob.
+func (p *Profile) Says(knob string) bool {
+	_, said := p.from[knob]
+	return said
+}
+
 // Knob gives one knob by its name; nil if there is none of that name.
 func (p *Profile) Knob(name string) *Knob {
 	knobs := p.Knobs()

@@ -55,7 +55,7 @@ type Profile struct {
 	Discovery Discovery `yaml:"discovery"`
 
 	// Resources are the kinds it has. RingCentral and RSA have users only.
-	Resources []Resource `yaml:"resources" acts:"no"`
+	Resources []Resource `yaml:"resources"`
 	// Extensions are the schema URNs it holds besides the core; "*" stands for any. What is mapped to another is left out.
 	Extensions []string `yaml:"extensions" is:"urn"`
 
@@ -116,7 +116,7 @@ type Paths struct {
 	// Users is where accounts stand.
 	Users string `yaml:"users" is:"endpoint"`
 	// Groups is where groups stand.
-	Groups string `yaml:"groups" is:"endpoint" acts:"no"`
+	Groups string `yaml:"groups" is:"endpoint"`
 	// SPC is the ServiceProviderConfig. Salesforce has it at /ServiceProviderConfigs.
 	SPC string `yaml:"spc" is:"endpoint"`
 	// Schemas is where the service describes its schemas; "": nowhere.

@@ -25,8 +25,8 @@ func RFC() *Profile {
 		Extensions: []string{"*"},
 
 		Attrs:  Attrs{ClearStyle: ClearRemove},
-		Lookup: Lookup{User: []By{ByExternalID, ByUserName, ByEmail}, Group: []string{"externalId", "displayName"}, NoneStatus: []int{200}},
-		List:   List{Supported: true, PageSize: 100, Mode: ListIndex},
+		Lookup: Lookup{User: []By{ByExternalID, ByUserName, ByEmail}, Group: []By{ByExternalID, ByDisplayName}, NoneStatus: []int{200}},
+		List:   List{Supported: true, PageSize: 100, Mode: ListIndex, ExcludeAttributes: map[Resource][]string{Groups: {"members"}}},
 
 		Create: Create{ConflictStatus: []int{409}, AcceptInactive: true, GroupsWithMembers: true},
 		Update: Update{Method: UpdatePatch},

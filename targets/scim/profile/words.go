@@ -60,9 +60,10 @@ const (
 	ClearReplaceNull  ClearStyle = "replace_null"
 	ClearUnsupported  ClearStyle = "unsupported"
 
-	ByExternalID By = "externalId"
-	ByUserName   By = "userName"
-	ByEmail      By = "email"
+	ByExternalID  By = "externalId"
+	ByUserName    By = "userName"
+	ByEmail       By = "email"
+	ByDisplayName By = "displayName" // of groups
 
 	ListIndex  ListMode = "index"
 	ListCursor ListMode = "cursor"
@@ -152,7 +153,7 @@ var words = vocabulary(
 	of(Users, Groups),
 	of(Casefold, E164, Country, Trim, Ignore),
 	of(ClearRemove, ClearReplaceEmpty, ClearReplaceNull, ClearUnsupported),
-	of(ByExternalID, ByUserName, ByEmail),
+	of(ByExternalID, ByUserName, ByEmail, ByDisplayName),
 	of(ListIndex, ListCursor, ListSingle),
 	of(UpdatePatch, UpdatePut, UpdatePatchThenPut),
 	of(PutMerge, PutFull),

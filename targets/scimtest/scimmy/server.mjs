@@ -1,14 +1,18 @@
 // A SCIM 2.0 service provider for tests: scimmy with its accounts in memory, on a
 // port of its own choice on the loopback. It prints one line, "listening PORT",
 // and ends when its standard input does. Beside /scim/v2 it answers GET
-// /test/requests?from=N, GET /test/users and GET /test/reset, which it does not count.
+// /test/requests?from=N, GET /test/users, GET /test/groups and GET /test/reset, which it does not count.
 import {randomUUID} from "node:crypto";
 import express from "express";
 import SCIMMY from "scimmy";
 import SCIMMYRouters from "scimmy-routers";
 
-const users = new Map(); // id to resource, oldest first
-const logins = new Map(); // userName in lower case to id
+// A store holds the resources of one type, and the one that has a name: no two have the same.
+function store(nameAttr) {
+    return {nameAttr, byId: new Map(), byName: new Map()}; // id to resource, oldest first; name in lower case to id
+}
+const users = store("userName");
+const groups = store("displayName");
 const requests = [];
 const token = process.env.SCIMTEST_TOKEN ?? "";
 
@@ -21,66 +25,76 @@ let current; // the bulk request under way
 if (bulkOps > 0) SCIMMY.Config.set("bulk", {supported: true, maxOperations: bulkOps, maxPayloadSize: bulkBytes});
 
 // index answers the two filters that lookups use without going through everybody.
-function index(expression) {
-    const [, attr, text] = /^(userName|externalId) eq ("(?:[^"\\]|\\.)*")$/i.exec(expression ?? "") ?? [];
+function index(of, expression) {
+    const [, attr, text] = /^(userName|displayName|externalId) eq ("(?:[^"\\]|\\.)*")$/i.exec(expression ?? "") ?? [];
     if (attr === undefined) return undefined;
     const value = JSON.parse(text);
-    if (attr.toLowerCase() === "username") return [users.get(logins.get(value.toLowerCase()))].filter(u => u);
-    return [...users.values()].filter(u => u.externalId === value);
+    if (attr.toLowerCase() === of.nameAttr.toLowerCase()) return [of.byId.get(of.byName.get(value.toLowerCase()))].filter(r => r);
+    if (attr.toLowerCase() === "externalid") return [...of.byId.values()].filter(r => r.externalId === value);
+    return undefined;
 }
 
 // page hands scimmy no more than it shows: it converts everything it is given.
-function page(resource) {
+function page(of, resource) {
     const {startIndex = 1, count = 20} = resource.constraints ?? {};
-    const all = [...users.values()];
+    const all = [...of.byId.values()];
     if (startIndex > 1 && startIndex <= count) return all;
     resource.constraints = {...resource.constraints, totalResults: all.length};
     if (startIndex === 1 || startIndex > all.length) return all.slice(0, count);
     return all.slice(startIndex - 1, startIndex - 1 + count);
 }
 
-SCIMMY.Resources.declare(SCIMMY.Resources.User)
-    .extend(SCIMMY.Schemas.EnterpriseUser, false)
-    .ingress((resource, data) => {
-        const old = resource.id ? users.get(resource.id) : undefined;
-        if (resource.id && !old) throw new SCIMMY.Types.Error(404, null, `Resource ${resource.id} not found`);
+// known gives the resource with an id.
+function known(of, id) {
+    const resource = of.byId.get(id);
+    if (!resource) throw new SCIMMY.Types.Error(404, null, `Resource ${id} not found`);
+    return resource;
+}
+
+// keep declares a type whose resources are kept in a store. check looks at one before it is stored.
+function keep(declared, of, check = () => {}) {
+    return declared.ingress((resource, data) => {
+        const old = resource.id ? known(of, resource.id) : undefined;
         if (current !== undefined && current === cut) throw new SCIMMY.Types.Error(500, null, "cut off");
         const id = old?.id ?? randomUUID();
-        const login = data.userName.toLowerCase();
-        if ((logins.get(login) ?? id) !== id)
-            throw new SCIMMY.Types.Error(409, "uniqueness", `userName ${data.userName} is in use`);
+        const name = data[of.nameAttr].toLowerCase();
+        if ((of.byName.get(name) ?? id) !== id)
+            throw new SCIMMY.Types.Error(409, "uniqueness", `${of.nameAttr} ${data[of.nameAttr]} is in use`);
+        check(data);
         const now = new Date().toISOString();
-        const user = {...JSON.parse(JSON.stringify(data)), id,
+        const stored = {...JSON.parse(JSON.stringify(data)), id,
             meta: {created: old?.meta.created ?? now, lastModified: now}};
-        if (old) logins.delete(old.userName.toLowerCase());
-        logins.set(login, id);
-        users.set(id, user);
-        if (!old && ++made === lostAfter && current !== undefined) (cut = current).socket.destroy();
-        return user;
-    })
-    .egress((resource) => {
-        if (resource.id) {
-            const user = users.get(resource.id);
-            if (!user) throw new SCIMMY.Types.Error(404, null, `Resource ${resource.id} not found`);
-            return user;
-        }
-        if (resource.filter) return index(resource.filter.expression) ?? resource.filter.match([...users.values()]);
-        return page(resource);
-    })
-    .degress((resource) => {
-        const user = users.get(resource.id);
-        if (!user) throw new SCIMMY.Types.Error(404, null, `Resource ${resource.id} not found`);
-        logins.delete(user.userName.toLowerCase());
-        users.delete(resource.id);
+        if (old) of.byName.delete(old[of.nameAttr].toLowerCase());
+        of.byName.set(name, id);
+        of.byId.set(id, stored);
+        if (!old && of === users && ++made === lostAfter && current !== undefined) (cut = current).socket.destroy();
+        return stored;
+    }).egress((resource) => {
+        if (resource.id) return known(of, resource.id);
+        if (resource.filter) return index(of, resource.filter.expression) ?? resource.filter.match([...of.byId.values()]);
+        return page(of, resource);
+    }).degress((resource) => {
+        of.byName.delete(known(of, resource.id)[of.nameAttr].toLowerCase());
+        of.byId.delete(resource.id);
     });
+}
+
+keep(SCIMMY.Resources.declare(SCIMMY.Resources.User).extend(SCIMMY.Schemas.EnterpriseUser, false), users);
+keep(SCIMMY.Resources.declare(SCIMMY.Resources.Group), groups, (group) => {
+    for (const {value} of group.members ?? [])
+        if (!users.byId.has(value) && !groups.byId.has(value)) throw new SCIMMY.Types.Error(400, "invalidValue", `member ${value} does not exist`);
+});
 
 const app = express();
 app.disable("x-powered-by");
 app.get("/test/requests", (req, res) => res.json(requests.slice(Number(req.query.from ?? 0))));
-app.get("/test/users", (req, res) => res.json([...users.values()]));
+app.get("/test/users", (req, res) => res.json([...users.byId.values()]));
+app.get("/test/groups", (req, res) => res.json([...groups.byId.values()]));
 app.get("/test/reset", (req, res) => {
-    users.clear();
-    logins.clear();
+    for (const of of [users, groups]) {
+        of.byId.clear();
+        of.byName.clear();
+    }
     requests.length = 0;
     res.json({});
 });
