@@ -86,8 +86,9 @@ func (h *header) schema() record.Schema {
 	return s
 }
 
-// keyColumn finds the key's column by its spelling or by its variable's name.
-func (h *header) keyColumn(key string) (int, error) {
+// keyColumn finds a key's column by its spelling or by its variable's name. setting is
+// where the config names it.
+func (h *header) keyColumn(key, setting string) (int, error) {
 	if i := slices.Index(h.spelling, cleanName(key)); i >= 0 {
 		return i, nil
 	}
@@ -96,9 +97,9 @@ func (h *header) keyColumn(key string) (int, error) {
 	case 1:
 		return cols[0], nil
 	case 0:
-		return 0, fmt.Errorf("the header has no column %q, which is the key%s: either the export renamed it, or key has to be set right", key, h.meant(key))
+		return 0, fmt.Errorf("the header has no column %q, which is the %s%s: either the export renamed it, or %[2]s has to be set right", key, setting, h.meant(key))
 	}
-	return 0, fmt.Errorf("key %q stands for columns %s: write it as the header does", key, h.quoted(cols))
+	return 0, fmt.Errorf("%s %q stands for columns %s: write it as the header does", setting, key, h.quoted(cols))
 }
 
 // columns finds the column of each wanted name. A name is a variable's, or a

@@ -18,7 +18,7 @@ const settleRounds = 5
 
 // candidate is a file that may be read, as it was when it was looked at.
 type candidate struct {
-	name string // below the source's folder
+	name string // below the place's folder
 	info fs.FileInfo
 }
 
@@ -51,52 +51,29 @@ func (f *file) unchanged() error {
 	return nil
 }
 
-// openSettled opens the file to be read once it has come to rest, checks its
-// age and that it ends as a whole file does.
-func (s *Source) openSettled(ctx context.Context) (*file, error) {
-	root, err := os.OpenRoot(s.dir)
-	if err != nil {
-		return nil, fmt.Errorf("open the folder of %s: %w", s.opts.Path, err)
-	}
-	defer func() { _ = root.Close() }()
-	c, err := s.settle(ctx, root)
-	if err != nil {
-		return nil, err
-	}
-	f, err := s.open(root, c)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.checkWhole(f); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("read %s: %w", f.path, err)
-	}
-	return f, nil
-}
-
 // openNow opens the file that is picked at this moment, settled or not.
-func (s *Source) openNow(ctx context.Context) (*file, error) {
+func (p *place) openNow(ctx context.Context) (*file, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(s.dir)
+	root, err := os.OpenRoot(p.dir)
 	if err != nil {
-		return nil, fmt.Errorf("open the folder of %s: %w", s.opts.Path, err)
+		return nil, fmt.Errorf("open the folder of %s: %w", p.Path, err)
 	}
 	defer func() { _ = root.Close() }()
-	c, err := s.pick(root)
+	c, err := p.pick(root)
 	if err != nil {
 		return nil, err
 	}
-	return s.open(root, c)
+	return p.open(root, c)
 }
 
-func (s *Source) open(root *os.Root, c candidate) (*file, error) {
+func (p *place) open(root *os.Root, c candidate) (*file, error) {
 	in, err := root.Open(c.name)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w: the service's user needs to read it", s.display(c.name), err)
+		return nil, fmt.Errorf("open %s: %w: the service's user needs to read it", p.display(c.name), err)
 	}
-	f := &file{File: in, path: s.display(c.name), name: c.name}
+	f := &file{File: in, path: p.display(c.name), name: c.name}
 	if f.info, err = in.Stat(); err == nil && !sameState(c.info, f.info) {
 		err = errors.New("the file was replaced while it was opened: the next run reads the new one")
 	}
@@ -111,17 +88,17 @@ func (s *Source) open(root *os.Root, c candidate) (*file, error) {
 }
 
 // checkWhole refuses a file that is too old or was cut, before any row of it is used.
-func (s *Source) checkWhole(f *file) error {
-	if age := s.opts.Now().Sub(f.info.ModTime()); s.opts.MaxAge > 0 && age > s.opts.MaxAge {
+func (p *place) checkWhole(f *file) error {
+	if age := p.opts.Now().Sub(f.info.ModTime()); p.opts.MaxAge > 0 && age > p.opts.MaxAge {
 		return fmt.Errorf("the file is %s old (written %s) and max_age is %s: see whether the export still runs",
-			age.Round(time.Second), f.info.ModTime().Format(time.RFC3339), s.opts.MaxAge)
+			age.Round(time.Second), f.info.ModTime().Format(time.RFC3339), p.opts.MaxAge)
 	}
-	if s.opts.Manifest != "" {
+	if p.opts.Manifest != "" {
 		var err error
-		f.proof, err = readManifest(strings.ReplaceAll(s.opts.Manifest, "{path}", f.path))
+		f.proof, err = readManifest(strings.ReplaceAll(p.opts.Manifest, "{path}", f.path))
 		return err
 	}
-	whole, err := endsInNewline(f, f.info.Size(), s.opts.Encoding)
+	whole, err := endsInNewline(f, f.info.Size(), p.Encoding)
 	if err != nil {
 		return err
 	}
@@ -133,22 +110,22 @@ func (s *Source) checkWhole(f *file) error {
 
 // settle returns the picked file once its size and mtime have rested for
 // Settled. A file that was last written long enough ago costs no wait.
-func (s *Source) settle(ctx context.Context, root *os.Root) (candidate, error) {
-	c, err := s.pick(root)
+func (p *place) settle(ctx context.Context, root *os.Root) (candidate, error) {
+	c, err := p.pick(root)
 	for round := 0; err == nil; round++ {
-		rest := s.opts.Settled - s.opts.Now().Sub(c.info.ModTime())
+		rest := p.opts.Settled - p.opts.Now().Sub(c.info.ModTime())
 		if rest <= 0 {
 			return c, ctx.Err()
 		}
 		if round == settleRounds {
-			return c, fmt.Errorf("read %s: the file keeps changing: it is still being written, or ready.settled (%s) is too long for how often it is written", s.display(c.name), s.opts.Settled)
+			return c, fmt.Errorf("read %s: the file keeps changing: it is still being written, or ready.settled (%s) is too long for how often it is written", p.display(c.name), p.opts.Settled)
 		}
 		// A time of change in the future tells nothing: watch the whole while.
-		if err := s.opts.Wait(ctx, min(rest, s.opts.Settled)); err != nil {
-			return c, fmt.Errorf("wait for %s to settle: %w", s.display(c.name), err)
+		if err := p.opts.Wait(ctx, min(rest, p.opts.Settled)); err != nil {
+			return c, fmt.Errorf("wait for %s to settle: %w", p.display(c.name), err)
 		}
 		var again candidate
-		if again, err = s.pick(root); err == nil && again.same(c) {
+		if again, err = p.pick(root); err == nil && again.same(c) {
 			return again, nil
 		}
 		c = again
@@ -158,19 +135,19 @@ func (s *Source) settle(ctx context.Context, root *os.Root) (candidate, error) {
 
 // pick chooses the file. Nothing outside the folder is followed, and files that
 // an upload in progress leaves behind are not seen.
-func (s *Source) pick(root *os.Root) (candidate, error) {
-	names := []string{s.pattern}
-	if s.glob {
+func (p *place) pick(root *os.Root) (candidate, error) {
+	names := []string{p.pattern}
+	if p.glob {
 		var err error
-		if names, err = fs.Glob(root.FS(), s.pattern); err != nil {
-			return candidate{}, fmt.Errorf("list %s: %w", s.opts.Path, err)
+		if names, err = fs.Glob(root.FS(), p.pattern); err != nil {
+			return candidate{}, fmt.Errorf("list %s: %w", p.Path, err)
 		}
 	}
-	proofs := s.manifestsOf(names)
+	proofs := p.manifestsOf(names)
 	var best candidate
 	var passed []error // why files that match were not taken
 	for _, name := range names {
-		if s.glob && (unfinished(path.Base(name)) || proofs[s.display(name)]) {
+		if p.glob && (unfinished(path.Base(name)) || proofs[p.display(name)]) {
 			passed = append(passed, fmt.Errorf("%s: an unfinished upload, a hidden file or a manifest", name))
 			continue
 		}
@@ -186,19 +163,19 @@ func (s *Source) pick(root *os.Root) (candidate, error) {
 			continue
 		}
 		c := candidate{name: name, info: info}
-		if best.info == nil || s.before(best, c) {
+		if best.info == nil || p.before(best, c) {
 			best = c
 		}
 	}
 	if best.info == nil {
-		return candidate{}, s.nothing(passed)
+		return candidate{}, p.nothing(passed)
 	}
 	return best, nil
 }
 
 // before says whether b is to be preferred over a.
-func (s *Source) before(a, b candidate) bool {
-	if at, bt := a.info.ModTime(), b.info.ModTime(); s.opts.Pick == Newest && !at.Equal(bt) {
+func (p *place) before(a, b candidate) bool {
+	if at, bt := a.info.ModTime(), b.info.ModTime(); p.Pick == Newest && !at.Equal(bt) {
 		return at.Before(bt)
 	}
 	return a.name < b.name
@@ -206,28 +183,28 @@ func (s *Source) before(a, b candidate) bool {
 
 // manifestsOf names the manifests of all files, so that a wide glob does not
 // take one for a file of people.
-func (s *Source) manifestsOf(names []string) map[string]bool {
-	if s.opts.Manifest == "" {
+func (p *place) manifestsOf(names []string) map[string]bool {
+	if p.opts.Manifest == "" {
 		return nil
 	}
 	m := make(map[string]bool, len(names))
 	for _, n := range names {
-		m[strings.ReplaceAll(s.opts.Manifest, "{path}", s.display(n))] = true
+		m[strings.ReplaceAll(p.opts.Manifest, "{path}", p.display(n))] = true
 	}
 	return m
 }
 
 // nothing explains why no file was found.
-func (s *Source) nothing(passed []error) error {
-	if !s.glob {
+func (p *place) nothing(passed []error) error {
+	if !p.glob {
 		return fmt.Errorf("open %s: %w: see whether the export ran, and whether a link leads out of %s",
-			s.opts.Path, passed[0], s.dir)
+			p.Path, passed[0], p.dir)
 	}
 	if len(passed) == 0 {
-		return fmt.Errorf("no file matches %q in folder %s: see whether the export ran and whether path is right", s.pattern, s.dir)
+		return fmt.Errorf("no file matches %q in folder %s: see whether the export ran and whether path is right", p.pattern, p.dir)
 	}
 	return fmt.Errorf("no file that matches %q in folder %s can be used, %d were passed over (the first: %w)",
-		s.pattern, s.dir, len(passed), passed[0])
+		p.pattern, p.dir, len(passed), passed[0])
 }
 
 // unfinished knows the names under which uploads and office programs keep files
@@ -238,4 +215,4 @@ func unfinished(base string) bool {
 		strings.HasSuffix(base, ".tmp") || strings.HasSuffix(base, ".part") || strings.HasSuffix(base, ".filepart")
 }
 
-func (s *Source) display(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
+func (p *place) display(name string) string { return filepath.Join(p.dir, filepath.FromSlash(name)) }

@@ -10,83 +10,116 @@ import (
 	"scimsync/sync/record"
 )
 
-// rows is one pass over the people of a file. All its memory is used again for
+// thing is what each row of a file describes.
+type thing struct {
+	kind    record.Kind
+	enabled record.Tri
+	ref     string // what links name it by, before its key
+	one     string
+	twice   string // what a key that stands twice may mean
+}
+
+var (
+	person = thing{record.User, record.True, "user/", "a person", "two rows for one person, or one key for two people"}
+	group  = thing{record.Group, record.Unknown, "group/", "a group", "two rows for one group, or one key for two groups"}
+)
+
+// groupName is the attribute that every group has.
+const groupName = "name"
+
+// rows is one pass over the people or groups of a file. All its memory is used again for
 // each row, but for the keys that were seen.
 type rows struct {
-	src   *Source
+	place *place
+	thing thing
+	hash  func(string) uint64
 	ctx   context.Context
 	file  *file
 	table *table
 	cols  []int // the column of each wanted name
 	seen  keySet
 	rec   record.Record
+	ref   []string // nil: links are not asked for
 	value []string // one cell a wanted name; Attrs point into it
 	n     int
 	moji  mojibake
 }
 
-// readRows emits every row of the file.
-func (s *Source) readRows(ctx context.Context, f *file, names []string, emit record.Emit) (outcome, error) {
-	t, err := s.openTable(ctx, f)
+// readUsers emits all people.
+func (s *Source) readUsers(ctx context.Context, files generation, want record.Want, emit record.Emit, out *outcome) error {
+	r := &rows{ctx: ctx, thing: person, file: files[ofUsers], place: s.places[ofUsers], hash: s.hash}
+	if want.Groups != nil {
+		r.ref = make([]string, 1)
+	}
+	return r.read(want.Names, emit, &out.pass[ofUsers], out)
+}
+
+// read emits every row of the file.
+func (r *rows) read(names []string, emit record.Emit, found *pass, out *outcome) error {
+	err := r.readAll(names, emit)
 	if err != nil {
-		return outcome{}, err
+		var mine emitError
+		if errors.As(err, &mine) {
+			return mine.error
+		}
+		return fmt.Errorf("read %s: %w", r.file.path, err)
+	}
+	found.rows, found.sum = r.n, r.table.raw.sum()
+	if w := r.moji.warning(); w != "" {
+		if r.thing.kind != record.User {
+			w = r.file.name + ": " + w
+		}
+		out.warnings = append(out.warnings, w)
+	}
+	return nil
+}
+
+// emitError carries what the receiver said, to be returned as it is.
+type emitError struct{ error }
+
+func (r *rows) readAll(names []string, emit record.Emit) error {
+	t, err := r.place.openTable(r.ctx, r.file)
+	if err != nil {
+		return err
+	}
+	if r.thing.kind == record.Group && t.header.byVar[groupName] == nil {
+		t.header.byVar[groupName] = []int{t.key}
 	}
 	cols, err := t.header.columns(names)
 	if err != nil {
-		return outcome{}, err
+		return err
 	}
-	r := &rows{src: s, ctx: ctx, file: f, table: t, cols: cols, value: make([]string, len(cols))}
-	r.rec = record.Record{Kind: record.User, Enabled: record.True, Attrs: make([]record.Attr, len(cols))}
+	r.table, r.cols, r.value = t, cols, make([]string, len(cols))
+	r.rec = record.Record{Kind: r.thing.kind, Enabled: r.thing.enabled, Attrs: make([]record.Attr, len(cols)), Refs: r.ref}
 	for i, name := range names {
 		r.rec.Attrs[i].Name = name
 	}
 	for {
 		row, err := t.next()
 		if errors.Is(err, io.EOF) {
-			break
+			return r.ctx.Err() // it may have ended during the last block
 		}
 		if err != nil {
-			return outcome{}, err
+			return err
 		}
 		if err := r.fill(row); err != nil {
-			return outcome{}, err
+			return err
 		}
 		if err := emit(&r.rec); err != nil {
-			return outcome{}, err
+			return emitError{err}
 		}
 		r.n++
 	}
-	if err := ctx.Err(); err != nil {
-		return outcome{}, err // it may have ended during the last block
-	}
-	out := outcome{extent: record.Full, rows: r.n, sum: t.raw.sum()}
-	if w := r.moji.warning(); w != "" {
-		out.warnings = []string{w}
-	}
-	return out, nil
 }
 
 // fill checks a row and makes it the current record.
 func (r *rows) fill(row []string) error {
-	keyText := textASCII
-	for i, cell := range row {
-		bad, kind := scan(cell)
-		if bad >= 0 {
-			line := r.table.line(i) + strings.Count(cell[:bad], "\n")
-			return fmt.Errorf("line %d, column %s: %s", line, r.table.column(i), badText(cell[bad], r.table.enc))
-		}
-		if kind >= textWide {
-			r.moji.wide++
-			if kind == textOdd {
-				r.moji.look(r.table, i, cell)
-			}
-		}
-		if i == r.table.key {
-			keyText = kind
-		}
+	plain, err := r.table.check(row, &r.moji)
+	if err != nil {
+		return err
 	}
 	r.rec.Line = r.table.row
-	if err := r.fillKey(row[r.table.key], keyText); err != nil {
+	if err := r.fillKey(row, plain); err != nil {
 		return err
 	}
 	for i, col := range r.cols {
@@ -104,28 +137,65 @@ func (r *rows) fill(row []string) error {
 	return nil
 }
 
+// check refuses what no text may hold. plain tells that all cells are printable ASCII.
+func (t *table) check(row []string, moji *mojibake) (plain bool, err error) {
+	plain = true
+	for i, cell := range row {
+		bad, kind := scan(cell)
+		if bad >= 0 {
+			line := t.line(i) + strings.Count(cell[:bad], "\n")
+			return false, fmt.Errorf("line %d, column %s: %s", line, t.column(i), badText(cell[bad], t.enc))
+		}
+		if kind != textASCII {
+			plain = false
+		}
+		if kind >= textWide {
+			moji.wide++
+			if kind == textOdd {
+				moji.look(t, i, cell)
+			}
+		}
+	}
+	return plain, nil
+}
+
 // fillKey checks the key, which alone is shown in messages.
-func (r *rows) fillKey(cell string, kind text) error {
-	key, col := strings.TrimSpace(cell), r.table.key
-	switch {
-	case key == "":
-		return fmt.Errorf("%s: the key is empty: every row is a person and needs one; delete rows that are none", r.table.at(col))
-	case kind != textASCII && strings.ContainsAny(key, "\t\r\n"):
-		return fmt.Errorf("%s: the key holds a line break or a tab", r.table.at(col))
-	case spreadsheetError(key) || scientific(key):
-		return fmt.Errorf("%s: the key %q was damaged by a spreadsheet: export the column as text", r.table.at(col), key)
+func (r *rows) fillKey(row []string, plain bool) error {
+	key, err := r.table.keyAt(row, r.table.key, plain)
+	if err != nil {
+		return err
+	}
+	if key == "" {
+		return fmt.Errorf("%s: the key is empty: every row is %s and needs one; delete rows that are none", r.table.at(r.table.key), r.thing.one)
 	}
 	r.rec.ID = key
-	if r.seen.add(r.src.hash(key)) {
+	if r.ref != nil {
+		r.ref[0] = r.thing.ref + key
+	}
+	if r.seen.add(r.hash(key)) {
 		return r.checkTwice(key)
 	}
 	return nil
 }
 
+// keyAt gives the key in a column; empty: there is none.
+func (t *table) keyAt(row []string, col int, plain bool) (string, error) {
+	key := strings.TrimSpace(row[col])
+	switch {
+	case key == "":
+		return "", nil
+	case !plain && strings.ContainsAny(key, "\t\r\n"):
+		return "", fmt.Errorf("%s: the key holds a line break or a tab", t.at(col))
+	case spreadsheetError(key) || scientific(key):
+		return "", fmt.Errorf("%s: the key %q was damaged by a spreadsheet: export the column as text", t.at(col), key)
+	}
+	return key, nil
+}
+
 // checkTwice reads the file again up to the current row to tell a key that
 // stands twice from two keys that share a hash.
 func (r *rows) checkTwice(key string) error {
-	t, err := r.src.openTable(r.ctx, r.file)
+	t, err := r.place.openTable(r.ctx, r.file)
 	if err != nil {
 		return err
 	}
@@ -135,8 +205,8 @@ func (r *rows) checkTwice(key string) error {
 			return fmt.Errorf("look for the first row with key %q: %w", key, err)
 		}
 		if strings.TrimSpace(row[t.key]) == key {
-			return fmt.Errorf("lines %d and %d, column %s: the key %q stands twice: two rows for one person, or one key for two people",
-				t.row, r.rec.Line, r.table.column(t.key), key)
+			return fmt.Errorf("lines %d and %d, column %s: the key %q stands twice: %s",
+				t.row, r.rec.Line, r.table.column(t.key), key, r.thing.twice)
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@ type table struct {
 	meter  *meter
 	csv    *stdcsv.Reader
 	header *header
-	key    int // the key's column
+	key    int // the key's column, in files that have one
 	skip   int // lines before the header
 	row    int // the line on which the current row starts
 	enc    Encoding
@@ -26,19 +26,19 @@ type table struct {
 
 // openTable decodes the file and reads its header. Several tables may read one
 // open file.
-func (s *Source) openTable(ctx context.Context, f *file) (*table, error) {
-	t := &table{raw: newRaw(ctx, f), enc: s.opts.Encoding}
-	text, err := decode(t.raw, s.opts.Encoding)
+func (p *place) openTable(ctx context.Context, f *file) (*table, error) {
+	t := &table{raw: newRaw(ctx, f), enc: p.Encoding}
+	text, err := decode(t.raw, p.Encoding)
 	if err != nil {
 		return nil, err
 	}
 	t.meter = &meter{in: text, limit: maxRow}
 	in := bufio.NewReaderSize(t.meter, blockSize)
-	if t.skip, err = skipSep(in, s.opts.Delimiter); err != nil {
+	if t.skip, err = skipSep(in, p.Delimiter); err != nil {
 		return nil, err
 	}
 	t.csv = stdcsv.NewReader(in)
-	t.csv.Comma = s.opts.Delimiter
+	t.csv.Comma = p.Delimiter
 	t.csv.ReuseRecord = true
 	row, err := t.csv.Read()
 	if errors.Is(err, io.EOF) {
@@ -53,10 +53,12 @@ func (s *Source) openTable(ctx context.Context, f *file) (*table, error) {
 			return nil, fmt.Errorf("header, line %d, column %d: %s", line+t.skip, i+1, badText(cell[at], t.enc))
 		}
 	}
-	if t.header, err = newHeader(row, s.opts.Delimiter); err != nil {
+	if t.header, err = newHeader(row, p.Delimiter); err != nil {
 		return nil, err
 	}
-	t.key, err = t.header.keyColumn(s.opts.Key)
+	if p.key != "" {
+		t.key, err = t.header.keyColumn(p.key, "key")
+	}
 	return t, err
 }
 
