@@ -172,6 +172,12 @@ type Member struct {
 	Edge ledger.Edge
 	// Along tells that somebody added goes in one request with those that are removed.
 	Along bool
+	// Of is how many members of the group the target has acknowledged before this change; 0:
+	// not known. A group that shows fewer does not show all.
+	Of int
+	// Beside is the id at the target of somebody who is in the group and stays; empty: not
+	// known. What a removal takes out besides shows in them where a group shows nobody.
+	Beside string
 }
 
 // As gives another change for the same person: all that is known of them, and nothing

@@ -75,7 +75,7 @@ func appendMember(b []byte, m *Member) []byte {
 	}
 	b = append(pack.Flags(b, true, m.Along, m.Edge.Nested), byte(m.Key.Kind))
 	b = pack.Uint(pack.Uint(b, uint64(m.Edge.Group)), uint64(m.Edge.Member))
-	return pack.Texts(b, []string{m.Key.Source, m.Key.ID, m.Name, m.RemoteID})
+	return pack.Texts(pack.Uint(b, uint64(m.Of)), []string{m.Key.Source, m.Key.ID, m.Name, m.RemoteID, m.Beside})
 }
 
 func readMember(r *pack.Reader) *Member {
@@ -86,11 +86,12 @@ func readMember(r *pack.Reader) *Member {
 	}
 	m.Key.Kind = record.Kind(r.Byte())
 	m.Edge.Group, m.Edge.Member = uint32(r.Uint()), uint32(r.Uint())
+	m.Of = int(r.Uint())
 	texts := r.Texts()
-	if r.Check(len(texts) == 4); r.Bad() {
+	if r.Check(len(texts) == 5); r.Bad() {
 		return nil
 	}
-	m.Key.Source, m.Key.ID, m.Name, m.RemoteID = texts[0], texts[1], texts[2], texts[3]
+	m.Key.Source, m.Key.ID, m.Name, m.RemoteID, m.Beside = texts[0], texts[1], texts[2], texts[3], texts[4]
 	return m
 }
 
