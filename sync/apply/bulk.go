@@ -8,35 +8,38 @@ import (
 	"scimsync/sync/plan"
 )
 
-// Packing puts changes of one stage together that travel in one request. Where the
-// target takes one change a request, each is by itself.
+// Packing puts changes of one stage together that travel in one request: accounts where the
+// target takes several of them in one, and members of one group. Else each is by itself.
 type Packing struct {
-	target Target
+	client func(*plan.Change) Target
+	target Target // of the group
 	most   plan.Bulk
 	group  []*plan.Change
 	bytes  int
 }
 
-// NewPacking packs for a target as it is now.
-func NewPacking(target Target) *Packing { return &Packing{target: target, most: target.Bulk()} }
+// NewPacking packs for targets as they are now; client gives that of a change.
+func NewPacking(client func(*plan.Change) Target) *Packing { return &Packing{client: client} }
 
-// Add adds a change, and gives those that travel together once they are complete; nil:
+// Add adds a change, and gives those that travel together once they are complete; none:
 // more may come.
-func (p *Packing) Add(change *plan.Change) []*plan.Change {
+func (p *Packing) Add(change *plan.Change) (complete [][]*plan.Change) {
+	if target := p.client(change); target != p.target {
+		complete = p.rest(complete)
+		p.target, p.most = target, target.Bulk()
+	}
 	size := p.size(change)
-	switch {
-	case size == 0:
-		return []*plan.Change{change}
-	case p.most.Bytes > 0 && len(p.group) > 0 && p.bytes+size > p.most.Bytes:
-		full := p.Rest()
-		p.group, p.bytes = []*plan.Change{change}, size
-		return full
+	if size == 0 {
+		return append(complete, []*plan.Change{change})
+	}
+	if len(p.group) > 0 && (p.most.Bytes > 0 && p.bytes+size > p.most.Bytes || change.Member != nil && p.group[0].Key != change.Key) {
+		complete = p.rest(complete)
 	}
 	p.group, p.bytes = append(p.group, change), p.bytes+size
 	if len(p.group) == p.most.Ops {
-		return p.Rest()
+		complete = p.rest(complete)
 	}
-	return nil
+	return complete
 }
 
 // Rest gives those that nothing more comes to; nil: nobody is left.
@@ -44,6 +47,13 @@ func (p *Packing) Rest() []*plan.Change {
 	rest := p.group
 	p.group, p.bytes = nil, 0
 	return rest
+}
+
+func (p *Packing) rest(complete [][]*plan.Change) [][]*plan.Change {
+	if rest := p.Rest(); rest != nil {
+		return append(complete, rest)
+	}
+	return complete
 }
 
 // size is how much room a change takes; 0: it travels alone. What takes several requests,
@@ -89,7 +99,7 @@ func (w *walk) together(ctx context.Context, attempts []*attempt) {
 		return
 	}
 	sent := time.Now()
-	results, whole := w.Target.ApplyAll(pass.Within(context.WithoutCancel(ctx)), changes, w.Run+"-"+changes[0].Digest()[:12])
+	results, whole := w.client(changes[0]).ApplyAll(pass.Within(context.WithoutCancel(ctx)), changes, w.Run+"-"+changes[0].Digest()[:12])
 	pass.Leave(results[0].Heard)
 	w.count()
 	if whole {
@@ -135,6 +145,9 @@ func (w *walk) failedTogether(ctx context.Context, attempts []*attempt, result p
 			return
 		}
 		w.together(ctx, w.missing(ctx, attempts, result, sent))
+	case plan.Vanished, plan.Wiped: // the group, which they have in common
+		giveUp(others)
+		first.conclude(ctx, result, sent)
 	default:
 		for _, a := range attempts {
 			a.conclude(ctx, result, sent)

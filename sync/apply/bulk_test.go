@@ -227,10 +227,12 @@ func TestStopTogether(t *testing.T) {
 
 func ExamplePacking() {
 	w := &world{bulk: plan.Bulk{Ops: 2}}
-	p := NewPacking(w)
+	p := NewPacking(func(*plan.Change) Target { return w })
 	for _, c := range changes(plan.Create, "c", 5) {
-		fmt.Print(len(p.Add(c)), " ")
+		for _, together := range p.Add(c) {
+			fmt.Print(len(together), " ")
+		}
 	}
 	fmt.Println(len(p.Rest()), len(p.Rest()))
-	// Output: 0 2 0 2 0 1 0
+	// Output: 2 2 1 0
 }

@@ -10,6 +10,7 @@ import (
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 	"scimsync/sync/resource"
 )
 
@@ -21,9 +22,10 @@ type Carry struct {
 	Flow   ledger.Flow
 	Run    string
 	Target Target
+	Shape  resource.Shape // with what the job owns
+	Groups *Groups        // nil: the plan has no groups
 	Ledger Ledger
 	Lane   *Lane
-	Shape  resource.Shape // with what the job owns
 	// SettleWindow is how long a create in doubt may take to show.
 	SettleWindow time.Duration
 	// Retries is how often a change that fails is sent again before it is parked.
@@ -42,6 +44,7 @@ type Report struct {
 	Calls     int // requests sent for changes
 	Parked    []plan.Problem
 	Conflicts []plan.Problem // parked, too: another account stands in the way
+	Waiting   int            // memberships of people, or in groups, that were not made in this run
 	Unsent    int            // changes that were not tried, or will be tried again in the next run
 	Stopped   error          // why nothing more was sent; nil: everything was tried
 	Vanished  int
@@ -58,6 +61,7 @@ func (r Report) And(later Report) Report {
 	}
 	sum.Calls += r.Calls
 	sum.Vanished += r.Vanished
+	sum.Waiting += r.Waiting
 	sum.Parked = slices.Concat(r.Parked, later.Parked)
 	sum.Conflicts = slices.Concat(r.Conflicts, later.Conflicts)
 	return sum
@@ -82,7 +86,7 @@ func (c *Carry) Out(ctx context.Context, each func(fn func(*plan.Change) error) 
 		}()
 	}
 	w := &walk{Carry: c, commits: newCommitter(c.Flow, c.Ledger, cancel), cancel: cancel,
-		packing: NewPacking(c.Target), work: make(chan []*plan.Change, pageSize)}
+		packing: NewPacking(c.client), lost: map[record.Key]bool{}, work: make(chan []*plan.Change, pageSize)}
 	w.report = Report{Done: map[plan.Action]int{}}
 	var workers sync.WaitGroup
 	for range c.Lane.Concurrency() {
@@ -127,7 +131,8 @@ type walk struct {
 	mu       sync.Mutex
 	report   Report
 	refusals refusals
-	full     error // why no further accounts can be made; nil: they can
+	full     error               // why no further accounts can be made; nil: they can
+	lost     map[record.Key]bool // groups that turned out not to be there any more
 	ended    int
 }
 
@@ -142,7 +147,14 @@ func (w *walk) take(ctx context.Context, change *plan.Change) error {
 		w.busy.Wait()
 		w.commits.drain()
 	}
-	w.add(w.packing.Add(change))
+	if change.Member != nil {
+		if ready, err := w.placed(change); err != nil || !ready {
+			return err
+		}
+	}
+	for _, together := range w.packing.Add(change) {
+		w.add(together)
+	}
 	if w.paged < pageSize {
 		return nil
 	}
@@ -211,7 +223,7 @@ func (w *walk) unsent(changes []*plan.Change, begun bool) {
 	w.mu.Unlock()
 	for _, change := range changes {
 		if begun && change.Calls() > 0 && !change.Doubt.Sent {
-			w.commits.put(pending{outcome: ledger.Outcome{Key: change.Key, DropIntent: true}})
+			w.commits.put(pending{outcome: undone(change)})
 		}
 	}
 }

@@ -42,6 +42,9 @@ type pending struct {
 	// owned gives what to store instead when the account turns out to be somebody
 	// else's; nil: it cannot.
 	owned func(why error) pending
+	// settled is closed once the outcome is stored, or nothing is stored any more; nil: nobody
+	// waits for that.
+	settled chan struct{}
 }
 
 func newCommitter(flow ledger.Flow, l Ledger, broken func()) *committer {
@@ -57,6 +60,15 @@ func (c *committer) put(p pending) {
 	if len(c.queue) >= commitMost {
 		c.now()
 	}
+}
+
+// settle puts an outcome and waits until it, and all before it, are stored.
+func (c *committer) settle(p pending) error {
+	p.settled = make(chan struct{})
+	c.put(p)
+	c.now()
+	<-p.settled
+	return c.failed()
 }
 
 // now has what is queued stored at once.
@@ -103,6 +115,11 @@ func (c *committer) run() {
 			}
 		}
 		c.waiting.Add(-len(batch))
+		for i := range batch {
+			if batch[i].settled != nil {
+				close(batch[i].settled)
+			}
+		}
 	}
 }
 

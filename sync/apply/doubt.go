@@ -19,6 +19,11 @@ import (
 func (w *walk) intent(change *plan.Change, now time.Time) ledger.Intent {
 	in := ledger.Intent{Key: change.Key, Action: string(change.Action), Run: w.Run, At: now,
 		ID: fmt.Sprintf("%s-%s", w.Run, change.Digest()[:12])}
+	if change.Member != nil {
+		in.Member = membership(change, asked(change))
+		in.Member.Parked = change.Parked
+		return in
+	}
 	if change.Doubt.Created { // until the account is known to us, it is as if the create were under way
 		in.Action = string(plan.Create)
 	}
@@ -143,7 +148,7 @@ func (a *attempt) findByAnchor(ctx context.Context) (*plan.Found, error) {
 }
 
 func (a *attempt) findAs(ctx context.Context, want resource.Resource) (*plan.Found, error) {
-	found, err := a.Target.Find(ctx, want)
+	found, err := a.client(a.change).Find(ctx, want)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +157,7 @@ func (a *attempt) findAs(ctx context.Context, want resource.Resource) (*plan.Fou
 		sent = []resource.Resource{a.change.Want.Resource, a.change.Doubt.Values()}
 	}
 	for i := range found {
-		if a.change.Made(&found[i], a.Shape, sent...) {
+		if a.change.Made(&found[i], a.shape(a.change), sent...) {
 			return &found[i], nil
 		}
 	}

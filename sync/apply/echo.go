@@ -24,7 +24,7 @@ func (c *Carry) echo(change *plan.Change, ack plan.Ack) map[string]any {
 	if shown == nil {
 		return echo
 	}
-	for path, v := range resource.Drift(shown.Body, change.Want.Resource, c.Shape) {
+	for path, v := range resource.Drift(shown.Body, change.Want.Resource, c.shape(change)) {
 		if sends(change, path) {
 			echo[path] = v
 		}
@@ -53,7 +53,7 @@ func (a *attempt) proved(ctx context.Context, ack plan.Ack) plan.Ack {
 	if a.change.Cause.By != plan.CauseRepair || a.change.Action == plan.Create {
 		return ack
 	}
-	if found, err := a.Target.Get(ctx, a.change.RemoteID); err == nil && found != nil {
+	if found, err := a.client(a.change).Get(ctx, a.change.RemoteID); err == nil && found != nil {
 		ack.Shown = found
 	}
 	return ack

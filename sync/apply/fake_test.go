@@ -63,6 +63,7 @@ type world struct {
 	entries map[string]*ledger.Entry
 	looks   map[string]*ledger.Look
 	counted map[string]int
+	members map[ledger.Edge]ledger.Membership
 }
 
 // bubble runs a test in virtual time.
@@ -70,7 +71,7 @@ func bubble(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		test(t, &world{t: t, start: time.Now(), inFlight: map[string]bool{}, tries: map[string]int{},
-			intents: map[string]ledger.Intent{}, entries: map[string]*ledger.Entry{}, looks: map[string]*ledger.Look{}, counted: map[string]int{}})
+			intents: map[string]ledger.Intent{}, entries: map[string]*ledger.Entry{}, looks: map[string]*ledger.Look{}, counted: map[string]int{}, members: map[ledger.Edge]ledger.Membership{}})
 	})
 }
 
@@ -189,10 +190,26 @@ func (w *world) Begin(_ ledger.Flow, intents []ledger.Intent) error {
 		}
 	}
 	for _, in := range intents {
+		if in.Member != nil {
+			w.members[in.Member.Edge] = *in.Member
+			w.note("begin", in.Key.ID)
+			continue
+		}
 		w.intents[in.Key.ID] = in
 		w.note("begin", in.Key.ID)
 	}
 	return nil
+}
+
+// Entries implements Ledger.
+func (w *world) Entries(_ string, keys []record.Key) ([]*ledger.Entry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	entries := make([]*ledger.Entry, len(keys))
+	for i, key := range keys {
+		entries[i] = w.entries[key.ID]
+	}
+	return entries, nil
 }
 
 // Commit implements Ledger.
@@ -210,6 +227,9 @@ func (w *world) Commit(_ ledger.Flow, outcomes []ledger.Outcome) error {
 	for _, o := range outcomes {
 		if o.Entry != nil {
 			w.entries[o.Key.ID] = o.Entry
+		}
+		if o.Member != nil {
+			w.members[o.Member.Edge] = *o.Member
 		}
 		if o.Look != nil {
 			w.looks[o.Key.ID] = o.Look

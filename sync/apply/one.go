@@ -24,6 +24,10 @@ const (
 // carry carries changes that travel together to their ends: done, parked, or left for
 // the next run.
 func (w *walk) carry(ctx context.Context, changes []*plan.Change) {
+	if w.isLost(changes[0]) {
+		w.unsent(changes, true)
+		return
+	}
 	if len(changes) == 1 {
 		w.one(ctx, changes[0])
 	} else {
@@ -89,7 +93,7 @@ func (a *attempt) try(ctx context.Context) bool {
 	sent := time.Now()
 	// A request that is under way is never cut off by the end of a plan: its answer
 	// is worth more than the time. The target's own timeout bounds it.
-	result := a.Target.Apply(pass.Within(context.WithoutCancel(ctx)), a.next(), a.Run+"-"+a.change.Digest()[:12])
+	result := a.client(a.change).Apply(pass.Within(context.WithoutCancel(ctx)), a.next(), a.Run+"-"+a.change.Digest()[:12])
 	pass.Leave(result.Heard)
 	a.count()
 	return a.conclude(ctx, result, sent)
@@ -107,6 +111,10 @@ func (a *attempt) conclude(ctx context.Context, result plan.Result, sent time.Ti
 			return true
 		}
 		a.watch(nil)
+		if a.change.Member != nil {
+			a.joined()
+			return false
+		}
 		a.done(a.change, a.proved(ctx, result.Ack))
 	case plan.Again:
 		return a.again(ctx, result)
@@ -137,6 +145,8 @@ func (a *attempt) conclude(ctx context.Context, result plan.Result, sent time.Ti
 			return true
 		}
 		a.park(ledger.ParkedRefused, result.Err)
+	case plan.Wiped:
+		a.wiped(ctx, result.Err)
 	case plan.Stop:
 		a.giveUp()
 		a.stop(result.Err)
@@ -153,8 +163,8 @@ func (w *walk) enter(ctx context.Context, changes ...*plan.Change) *Pass {
 	if w.mayGoOn(ctx) != nil {
 		return nil
 	}
-	r := Request{Phase: changes[0].Phase(), Draws: w.Target.Draws(changes...)}
-	if len(changes) == 1 { // of several, no two are about one account
+	r := Request{Phase: changes[0].Phase(), Draws: w.client(changes[0]).Draws(changes...)}
+	if len(changes) == 1 || changes[0].Member != nil { // of several accounts, no two are the same
 		r.Account = changes[0].RemoteID
 	}
 	pass, err := w.Lane.Enter(ctx, r)

@@ -9,6 +9,7 @@ import (
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 )
 
 // done stores an acknowledged change; it counts once stored.
@@ -34,8 +35,8 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 	if !change.Approved && change.Temporary == "" {
 		outcome.Counts = plan.Counts(change)
 	}
-	w.commits.put(pending{outcome, stored,
-		func(why error) pending { return w.parked(change, ledger.ParkedConflict, why) }})
+	w.commits.put(pending{outcome: outcome, stored: stored,
+		owned: func(why error) pending { return w.parked(change, ledger.ParkedConflict, why) }})
 }
 
 func standing(change *plan.Change) ledger.Standing {
@@ -83,21 +84,28 @@ func (a *attempt) giveUp() { a.unsent([]*plan.Change{a.change}, !a.intentStays &
 
 // park stores why the change failed and when it is tried again. The intent stays
 // when something may have arrived unseen.
-func (a *attempt) park(kind string, why error) {
+func (a *attempt) park(kind string, why error) { a.commits.put(a.parking(kind, why)) }
+
+func (a *attempt) parking(kind string, why error) pending {
 	p := a.parked(a.change, kind, why)
-	p.outcome.DropIntent = !a.intentStays
-	a.commits.put(p)
+	if p.outcome.DropIntent = !a.intentStays; a.change.Member != nil {
+		p.outcome.DropIntent = false
+		if a.intentStays {
+			p.outcome.Member.State = asked(a.change)
+		}
+	}
+	return p
 }
 
 // parked is the outcome of a change that failed.
 func (w *walk) parked(change *plan.Change, kind string, why error) pending {
 	now := time.Now()
 	parked := ledger.Parked{Kind: kind, Error: why.Error(), Digest: change.Digest()}.After(change.Parked, now)
-	look := ledger.Look{Key: change.Key, Due: change.Due, Parked: parked}
 	stored := func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		problem := plan.Problem{Key: change.Key.ID, Name: change.Name, Why: parked.Error, New: true, Retry: parked.Retry(now)}
+		problem := change.Problem(parked.Error)
+		problem.New, problem.Retry = true, parked.Retry(now)
 		if parked.Conflicts() {
 			w.report.Conflicts = append(w.report.Conflicts, problem)
 		} else {
@@ -105,7 +113,13 @@ func (w *walk) parked(change *plan.Change, kind string, why error) pending {
 		}
 		w.end()
 	}
-	return pending{ledger.Outcome{Key: change.Key, Look: &look, DropIntent: true}, stored, nil}
+	if change.Member != nil {
+		m := membership(change, before(change))
+		m.Parked = parked
+		return pending{outcome: ledger.Outcome{Key: change.Key, Member: m}, stored: stored}
+	}
+	look := ledger.Look{Key: change.Key, Due: change.Due, Parked: parked}
+	return pending{outcome: ledger.Outcome{Key: change.Key, Look: &look, DropIntent: true}, stored: stored}
 }
 
 // taken decides after a create was refused because the account, or its login, exists. An
@@ -139,7 +153,7 @@ func (a *attempt) taken(ctx context.Context, result plan.Result) {
 // lost its way says so, too, of everything: the account counts as gone only once a
 // lookup agrees. The next run looks the person up anew.
 func (a *attempt) vanished(ctx context.Context, result plan.Result) {
-	found, err := a.Target.Find(ctx, a.change.Want.Resource)
+	found, err := a.client(a.change).Find(ctx, a.change.Want.Resource)
 	if err != nil && ctx.Err() != nil {
 		a.giveUp()
 		return
@@ -200,6 +214,9 @@ func (a *attempt) missing(result plan.Result) {
 // for others nothing was done yet.
 func (a *attempt) gone(why error) {
 	change := a.change
+	a.mu.Lock()
+	a.lost[change.Key] = true
+	a.mu.Unlock()
 	entry := &ledger.Entry{Key: change.Key, RemoteID: change.RemoteID, Job: a.Flow.Job, Standing: ledger.Gone,
 		Resource: change.Want.Resource, Managed: change.Want.Managed, Run: a.Run, At: time.Now()}
 	look := ledger.Look{Key: change.Key, Due: change.Due, NextRun: change.Action != plan.Deactivate}
@@ -209,8 +226,12 @@ func (a *attempt) gone(why error) {
 		if change.Action == plan.Deactivate {
 			a.report.Done[change.Action]++
 		} else {
-			a.report.Parked = append(a.report.Parked, plan.Problem{Key: change.Key.ID, Name: change.Name, New: true,
-				Why: fmt.Sprintf("%v; the account is not there any more, and the next run looks the person up anew", why)})
+			problem := plan.Problem{Key: change.Key.ID, Name: change.Name, New: true,
+				Why: fmt.Sprintf("%v; the account is not there any more, and the next run looks the person up anew", why)}
+			if change.Key.Kind == record.Group {
+				problem.Why = fmt.Sprintf("%v; the group is not there any more, and the next run looks for it anew", why)
+			}
+			a.report.Parked = append(a.report.Parked, problem)
 		}
 		a.end()
 	}})

@@ -44,6 +44,10 @@ type owning struct {
 
 func (o *owning) Begin(ledger.Flow, []ledger.Intent) error { return nil }
 
+func (o *owning) Entries(_ string, keys []record.Key) ([]*ledger.Entry, error) {
+	return make([]*ledger.Entry, len(keys)), nil
+}
+
 func (o *owning) Commit(_ ledger.Flow, outcomes []ledger.Outcome) error {
 	for _, one := range outcomes {
 		if one.Entry != nil && one.Entry.RemoteID == "id-of-another" {

@@ -7,6 +7,7 @@ import (
 
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 	"scimsync/sync/resource"
 )
 
@@ -40,4 +41,6 @@ type Ledger interface {
 	Begin(flow ledger.Flow, intents []ledger.Intent) error
 	// Commit refuses, with nothing stored, an entry whose remote id belongs to another key.
 	Commit(flow ledger.Flow, outcomes []ledger.Outcome) error
+	// Entries gives the entries of keys, nil where there is none.
+	Entries(target string, keys []record.Key) ([]*ledger.Entry, error)
 }

@@ -61,13 +61,13 @@ func (w *work) lookups() int { return w.flow.Client.Reads() - w.reads }
 type forecast struct {
 	*apply.Forecast
 	*apply.Packing
-	target Target
+	client func(*plan.Change) apply.Target
 	stage  [2]int
 	calls  int
 }
 
 func (w *work) forecast() *forecast {
-	f := &forecast{Forecast: w.flow.Lane.Forecast(), Packing: apply.NewPacking(w.flow.Client), target: w.flow.Client}
+	f := &forecast{Forecast: w.flow.Lane.Forecast(), Packing: apply.NewPacking(w.flow.client), client: w.flow.client}
 	if n := w.lookups(); n > 0 {
 		f.Forecast.Add(w.flow.Client.Reading(), n)
 		f.Then()
@@ -81,7 +81,9 @@ func (f *forecast) add(c *plan.Change) {
 		f.stage = stage
 		f.Then()
 	}
-	f.send(f.Packing.Add(c))
+	for _, together := range f.Packing.Add(c) {
+		f.send(together)
+	}
 }
 
 // rest foretells what nothing more comes to.
@@ -96,7 +98,7 @@ func (f *forecast) send(changes []*plan.Change) {
 		n = changes[0].Calls()
 	}
 	f.calls += n
-	f.Forecast.Add(f.target.Draws(changes...), n)
+	f.Forecast.Add(f.client(changes[0]).Draws(changes...), n)
 }
 
 // baseDigest names what was known when the plan was made.

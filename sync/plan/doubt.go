@@ -66,6 +66,6 @@ func (c *Change) Made(f *Found, shape resource.Shape, sent ...resource.Resource)
 		return false
 	}
 	return slices.ContainsFunc(sent, func(r resource.Resource) bool {
-		return r.Text("userName") != "" && len(resource.Drift(f.Body, r, shape)) == 0
+		return (r.Text("userName") != "" || c.Key.Kind == record.Group && r.Text("displayName") != "") && len(resource.Drift(f.Body, r, shape)) == 0
 	})
 }

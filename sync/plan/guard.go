@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"scimsync/sync/ledger"
+	"scimsync/sync/record"
 )
 
 // Rule is one limit of the guard. It trips when n > AtLeast and (n > Count or
@@ -32,6 +33,8 @@ const (
 	LimitCreate     = "create"
 	LimitAdopt      = "adopt"
 	LimitRename     = "rename"
+	// LimitMemberRemove counts memberships, of a run and of each group.
+	LimitMemberRemove = "member_remove"
 	// LimitVanished is no limit of the config: accounts that drift did not find any
 	// more, and that a repair would make again. Many of them mean another service.
 	LimitVanished = "vanished"
@@ -48,6 +51,10 @@ const MostVanished = 5
 // Counts gives the limits that a change counts against.
 func Counts(c *Change) []string {
 	switch c.Action {
+	case AddMember:
+		return nil
+	case RemoveMember:
+		return []string{LimitMemberRemove}
 	case Deactivate:
 		if c.Fate != FateDisabled {
 			return []string{LimitDeactivate, LimitDelete}
@@ -56,6 +63,9 @@ func Counts(c *Change) []string {
 	case Delete:
 		return []string{LimitDelete}
 	case Create:
+		if c.Key.Kind == record.Group {
+			return nil
+		}
 		if c.Cause.By == CauseRepair {
 			return []string{LimitCreate, LimitVanished}
 		}
@@ -65,6 +75,9 @@ func Counts(c *Change) []string {
 			return nil
 		}
 		return []string{LimitAdopt}
+	}
+	if c.Key.Kind == record.Group { // what is made or renamed there takes nothing away
+		return nil
 	}
 	if c.Rename {
 		return []string{LimitUpdate, LimitRename}

@@ -15,6 +15,14 @@ type Problem struct {
 	Retry string `json:"retry,omitempty"`
 }
 
+// Problem is why a change waits.
+func (c *Change) Problem(why string) Problem {
+	if c.Member == nil {
+		return Problem{Key: c.Key.ID, Name: c.Name, Why: why}
+	}
+	return Problem{Key: c.Member.Key.ID, Name: c.Member.Name, Why: "in group " + c.Name + ": " + why}
+}
+
 // Plan is what a run would do for one job at one target. The changes themselves
 // are reached by Each, in the order in which they are carried out: there may be
 // more of them than fit into memory.
