@@ -29,7 +29,10 @@ const (
 func create(in *Input, want resource.Wanted) *plan.Change {
 	c := in.change(plan.Create)
 	c.Want = want
-	c.After = map[string]any{"active": !in.Early}
+	c.After = map[string]any{}
+	if in.Key.Kind == record.User {
+		c.After["active"] = !in.Early
+	}
 	for _, a := range want.Attrs {
 		c.After[a.Path] = a.Value
 	}
@@ -136,6 +139,9 @@ func Left(create *plan.Change, found *plan.Found) *plan.Change {
 }
 
 func byText(found *plan.Found) string {
+	if found.By == plan.MatchDisplayName {
+		return "this group's displayName"
+	}
 	if found.By == "userName" {
 		return fmt.Sprintf("the login %q", found.UserName)
 	}

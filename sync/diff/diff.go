@@ -46,7 +46,8 @@ type Input struct {
 	Entry   *ledger.Entry  // nil: nothing was ever acknowledged
 	Intent  *ledger.Intent // nil: no request is in doubt
 	Leavers Leavers
-	Fate    plan.Fate // of accounts that are deactivated
+	Groups  GroupLeavers // of groups, in place of Leavers
+	Fate    plan.Fate    // of accounts that are deactivated
 	Shape   resource.Shape
 	Cause   plan.Cause
 }
@@ -69,6 +70,8 @@ const (
 	// Keep: nothing is to be done now, but what a request in doubt may have done counts
 	// as soon as something is.
 	Keep
+	// Drop what is known of a group: it is left to itself.
+	Drop
 )
 
 // Person decides for one person. With Find and FindLeft goes the create that follows

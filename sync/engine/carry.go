@@ -52,7 +52,7 @@ func (w *work) prepare() (*ledger.Hold, error) {
 		}
 	}
 	err := w.each(func(c *plan.Change) error {
-		if c.Held && c.Temporary == "" {
+		if c.Held && c.Temporary == "" && c.Member == nil { // of members the look is stored, see additions
 			w.looksToStore = append(w.looksToStore, ledger.Look{Key: c.Key, NextRun: true, Due: c.Due})
 		}
 		return nil
@@ -102,6 +102,9 @@ func (w *work) send(ctx context.Context, turn *turn, total int, each func(func(*
 	}
 	carry := apply.Carry{Flow: w.flow.Flow, Run: w.how.Run, Target: w.flow.Client, Ledger: w.store, Lane: w.flow.Lane, Shape: w.shape, Retries: w.flow.Retries,
 		SettleWindow: w.engine.settleWindow(), Backoff: w.engine.Backoff, Stop: turn.stop}
+	if g := w.flow.Groups; g != nil {
+		carry.Groups = &apply.Groups{Target: g.Client, Shape: g.Shape, Roster: w.roster}
+	}
 	if w.how.Ended != nil {
 		carry.Ended = func(n int) { w.how.Ended(w.flow.Flow, n, total) }
 	}

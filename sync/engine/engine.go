@@ -19,6 +19,7 @@ import (
 type Store interface {
 	Mirror
 	Entries
+	Memberships
 	Progress
 	apply.Ledger
 }
@@ -59,6 +60,8 @@ type Source struct {
 	// accepted one; AcceptShrink lifts it for this read, but never for an empty one.
 	MaxShrink    float64
 	AcceptShrink bool
+	// Nested says who is a member of a group that has groups in it.
+	Nested Nesting
 }
 
 // Flow is one job at one target, ready to run: Job and Target are its names, Client speaks
@@ -80,6 +83,8 @@ type Flow struct {
 	// MailTakesOver tells that a create there takes over the account that has the same mail
 	// address: a second person with it must not be sent.
 	MailTakesOver bool
+	// Groups is what is done about groups there; nil: nothing.
+	Groups *Groups
 	// Identity is what identifies the target: another one stops the job.
 	Identity map[string]string
 	// Notes are what the service does not take of what the job says.

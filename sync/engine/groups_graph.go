@@ -116,3 +116,38 @@ func (g *graph) people(groups ...uint32) *marks {
 	}
 	return in
 }
+
+// with gives the groups in which any of these people is, nested groups counted.
+func (g *graph) with(people *marks) *marks {
+	in := &marks{}
+	parents := map[uint32][]uint32{}
+	var found []uint32
+	for group := range g.lists {
+		for _, nested := range g.groupsIn(group) {
+			parents[nested] = append(parents[nested], group)
+		}
+		if slices.ContainsFunc(g.peopleIn(group), people.has) {
+			found = append(found, group)
+		}
+	}
+	for len(found) > 0 {
+		group := found[len(found)-1]
+		found = found[:len(found)-1]
+		if !in.has(group) {
+			in.set(group)
+			found = append(found, parents[group]...)
+		}
+	}
+	return in
+}
+
+// listing gives the groups that list one of these groups themselves.
+func (g *graph) listing(groups *marks) *marks {
+	in := &marks{}
+	for group := range g.lists {
+		if slices.ContainsFunc(g.groupsIn(group), groups.has) {
+			in.set(group)
+		}
+	}
+	return in
+}

@@ -1,14 +1,20 @@
 package engine
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 )
 
 // guard counts the plan, with what was sent in the window, against the limits. What a
 // human decided does not count: what they approved is sent, what they rejected is held.
 func (w *work) guard() error {
 	n := map[string]int{}
+	losses := map[record.Key]*plan.Loss{}
 	coming := 0 // people of a first load that somebody said yes to
 	err := w.book.each(func(c *plan.Change) error {
 		if w.approved(c) && (c.Action == plan.Create || c.Action == plan.Adopt) {
@@ -18,6 +24,12 @@ func (w *work) guard() error {
 			return nil
 		}
 		n[plan.LimitFirstRun]++
+		if c.Action == plan.RemoveMember {
+			if losses[c.Key] == nil {
+				losses[c.Key] = &plan.Loss{Group: c.Name, Of: c.Member.Of}
+			}
+			losses[c.Key].N++
+		}
 		for _, limit := range plan.Counts(c) {
 			n[limit]++
 		}
@@ -44,6 +56,21 @@ func (w *work) guard() error {
 		live = max(live+coming, len(w.approval.Digests))
 	}
 	w.ruling = w.flow.Guard.Check(n, live, w.base.Contact)
+	if len(losses) == 0 {
+		return nil
+	}
+	all := []plan.Loss{{N: n[plan.LimitMemberRemove]}}
+	for _, src := range w.job.Sources {
+		members, err := w.store.CountMembers(w.flow.Target, src.Name, nil)
+		if err != nil {
+			return err
+		}
+		all[0].Of += members
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(losses), func(a, b record.Key) int { return cmp.Compare(a.String(), b.String()) }) {
+		all = append(all, *losses[key])
+	}
+	w.flow.Guard.CheckMembers(&w.ruling, all)
 	return nil
 }
 

@@ -64,6 +64,9 @@ func (w *work) spend() error {
 	if err != nil {
 		return err
 	}
+	for _, digest := range w.groups.waits {
+		keep(record.Key{}, digest)
+	}
 	for _, look := range w.looksToStore {
 		keep(look.Key, parkedDigest(&look))
 	}
@@ -110,7 +113,7 @@ func (w *work) hold() (*ledger.Hold, error) {
 			if no {
 				hold.Rejected = w.rejecter()
 			}
-			hold.Lines = append(hold.Lines, ledger.HeldLine{Action: string(c.Action), Key: c.Key, Name: c.Name, Digest: c.Digest(), Rejected: no})
+			hold.Lines = append(hold.Lines, ledger.HeldLine{Action: string(c.Action), Key: c.Key, Name: c.Title(), Digest: c.Digest(), Rejected: no})
 		}
 		return nil
 	})
@@ -138,7 +141,7 @@ func (w *work) approve(yes *Yes) error {
 	err := w.each(func(c *plan.Change) error {
 		switch {
 		case !c.Held:
-		case yes.Only == nil || yes.Only[c.Key]:
+		case yes.Only == nil || yes.Only[c.Key] || c.Member != nil && yes.Only[c.Member.Key]:
 			approval.Digests[c.Digest()] = w.at.Unix()
 		default:
 			w.rejected[c.Digest()] = true

@@ -32,7 +32,7 @@ type hit struct{ account, rank int }
 // list makes a listing for the people to be found.
 func (m *matching) list(ctx context.Context) (*listing, error) {
 	l := &listing{matching: m, hits: map[int][]hit{}, accounts: &spool[plan.Found, *plan.Found]{dir: m.engine.Dir}}
-	complete, err := m.flow.Client.List(ctx, l.take)
+	complete, err := m.client.List(ctx, l.take)
 	if err != nil {
 		return nil, fmt.Errorf("list the accounts at %s: %w", m.flow.Target, err)
 	}
@@ -52,7 +52,7 @@ func (l *listing) learn() error {
 }
 
 func (l *listing) learnOne(person int, c *plan.Change) {
-	for _, attr := range l.flow.Match {
+	for _, attr := range l.by {
 		value := plan.MatchValue(attr, c.Want.Resource)
 		if value == "" {
 			continue
@@ -74,12 +74,12 @@ func (l *listing) take(f plan.Found) error {
 			return err
 		}
 	}
-	_, owned, err := l.store.ByRemote(l.flow.Target, f.ID)
+	_, owned, err := l.owner(l.flow.Target, f.ID)
 	if err != nil {
 		return err
 	}
 	account := -1
-	for rank, attr := range l.flow.Match {
+	for rank, attr := range l.by {
 		for _, value := range f.MatchValues(attr) {
 			at, known := l.index[hashText(attr+"\x00"+value)]
 			for ; known && at >= 0; at = l.links[at].next {
@@ -120,7 +120,7 @@ func (l *listing) of(people *changes, i int) (found []plan.Found, err error) {
 	if people == l.findLeft {
 		i += l.find.len()
 	}
-	best := len(l.flow.Match)
+	best := len(l.by)
 	for _, h := range l.hits[i] {
 		best = min(best, h.rank)
 	}
@@ -133,7 +133,7 @@ func (l *listing) of(people *changes, i int) (found []plan.Found, err error) {
 			return nil, err
 		}
 		copied := *f
-		copied.By = l.flow.Match[best]
+		copied.By = l.by[best]
 		if !same(found, copied.ID) {
 			found = append(found, copied)
 		}

@@ -27,7 +27,7 @@ const lookupsFailing = 3
 
 // findable tells whether there is anything to find a person by.
 func (m *matching) findable(c *plan.Change) bool {
-	for _, by := range m.flow.Match {
+	for _, by := range m.by {
 		if plan.MatchValue(by, c.Want.Resource) != "" {
 			return true
 		}
@@ -92,7 +92,7 @@ func (l *lookup) page(ctx context.Context, people *changes, page []searched, fn 
 		places <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-places }()
-			p.found, p.err = l.flow.Client.Find(ctx, p.change.Want.Resource)
+			p.found, p.err = l.client.Find(ctx, p.change.Want.Resource)
 		})
 	}
 	wait.Wait()

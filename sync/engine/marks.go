@@ -19,9 +19,26 @@ func (m *marks) set(i uint32) {
 	m.bits[word] |= 1 << (i % 64)
 }
 
+// has tells whether i is in the set, which may be nil.
 func (m *marks) has(i uint32) bool {
+	if m == nil {
+		return false
+	}
 	word := int(i / 64)
 	return word < len(m.bits) && m.bits[word]&(1<<(i%64)) != 0
+}
+
+// join adds all of another set, which may be nil.
+func (m *marks) join(o *marks) {
+	if o == nil {
+		return
+	}
+	for i, word := range o.bits {
+		if i == len(m.bits) {
+			m.bits = append(m.bits, 0)
+		}
+		m.bits[i] |= word
+	}
 }
 
 // seed makes the hashes of this process; they are never stored.

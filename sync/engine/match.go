@@ -20,8 +20,8 @@ func (w *work) match(ctx context.Context) error {
 	if w.find.len()+w.findLeft.len() == 0 {
 		return nil
 	}
-	m := &matching{work: w, adopts: &spool[adoption, *adoption]{dir: w.engine.Dir}, claims: map[string]int{}, wanted: map[uint64]int{},
-		rivals: map[uint64]bool{}}
+	m := w.matching()
+	m.client, m.by, m.find, m.findLeft, m.owner = w.flow.Client, w.flow.Match, w.find, w.findLeft, w.store.ByRemote
 	defer m.adopts.close()
 	finder, err := m.finder(ctx)
 	if err != nil {
@@ -44,16 +44,26 @@ func (w *work) match(ctx context.Context) error {
 		return err
 	}
 	w.unclaimed = finder.unclaimed()
-	if names := w.flow.Client.Unasked(); len(names) > 0 {
-		w.notes = append(w.notes, fmt.Sprintf("%s refused to look people up by %s, so an account that could only be found by that was not found",
-			w.flow.Target, strings.Join(names, " and ")))
+	m.unasked("people", "an account")
+	return m.settle()
+}
+
+// unasked notes by what nobody could be looked up.
+func (m *matching) unasked(whom, what string) {
+	if names := m.client.Unasked(); len(names) > 0 {
+		m.notes = append(m.notes, fmt.Sprintf("%s refused to look %s up by %s, so %s that could only be found by that was not found",
+			m.flow.Target, whom, strings.Join(names, " and "), what))
 	}
+}
+
+// settle adds the adoptions to the plan, but for those of what fits several.
+func (m *matching) settle() error {
 	return m.adopts.each(func(_ int, a *adoption) error {
 		if m.claims[a.adopt.RemoteID] > 1 {
 			m.park(a.adopt.Key, a.adopt.Name, ledger.Parked{Kind: ledger.ParkedConflict, Error: severalFit(a.adopt.RemoteID).Error(), Digest: a.create})
 			return nil
 		}
-		return w.book.add(a.adopt)
+		return m.book.add(a.adopt)
 	})
 }
 
@@ -64,15 +74,26 @@ type finder interface {
 	close()
 }
 
-// matching is one round of finding accounts.
+// matching is one round of finding accounts, or groups.
 type matching struct {
 	*work
+	client Target
+	by     []string // the match attributes, in their order
+	// find and findLeft are whose accounts are looked for, owner tells whose one is.
+	find, findLeft *changes
+	owner          func(target, id string) (record.Key, bool, error)
+
 	adopts *spool[adoption, *adoption]
 	claims map[string]int  // by remote id: how many people it fits
 	wanted map[uint64]int  // by hash of match attribute and value: how many new people want it
 	rivals map[uint64]bool // by hash of match attribute and value: see findRivals
 	// unlisted tells that the listing could not be proved complete.
 	unlisted bool
+}
+
+func (w *work) matching() *matching {
+	return &matching{work: w, adopts: &spool[adoption, *adoption]{dir: w.engine.Dir}, claims: map[string]int{}, wanted: map[uint64]int{},
+		rivals: map[uint64]bool{}}
 }
 
 func severalFit(id string) error { return fmt.Errorf("account %s fits several people", id) }
@@ -83,13 +104,13 @@ const lookupsAtOnce = 4
 // finder chooses the cheaper way: a complete listing, or a few requests for each person.
 // Where the target cannot be asked for one person there is no choice.
 func (m *matching) finder(ctx context.Context) (finder, error) {
-	lookups := (m.find.len() + m.findLeft.len()) * m.flow.Client.Lookups()
+	lookups := (m.find.len() + m.findLeft.len()) * m.client.Lookups()
 	blind := lookups == 0
 	if !blind {
 		if lookups <= lookupsAtOnce {
 			return &lookup{matching: m}, nil
 		}
-		_, requests, err := m.flow.Client.Count(ctx)
+		_, requests, err := m.client.Count(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("count the accounts at %s: %w", m.flow.Target, err)
 		}
@@ -115,7 +136,7 @@ func (m *matching) finder(ctx context.Context) (finder, error) {
 // decide turns a person and the accounts that fit into what follows.
 func (m *matching) decide(c *plan.Change, found []plan.Found) error {
 	if !m.findable(c) {
-		return m.conflictFor(c, fmt.Errorf("has no value for %s, by which accounts are matched", strings.Join(m.flow.Match, " or ")))
+		return m.conflictFor(c, fmt.Errorf("has no value for %s, by which accounts are matched", strings.Join(m.by, " or ")))
 	}
 	hits, why, err := m.theirs(c, found)
 	if err != nil {
@@ -192,7 +213,7 @@ func (a *adoption) Decode(b []byte) error {
 // vacant tells of a lookup that left nobody who can be meant whether it shows that
 // nobody has the person's login: it asked for it.
 func (m *matching) vacant(found []plan.Found) bool {
-	for _, by := range m.flow.Match {
+	for _, by := range m.by {
 		if len(found) > 0 && found[0].By == by {
 			return false
 		}
@@ -224,7 +245,7 @@ func (m *matching) theirs(c *plan.Change, found []plan.Found) (hits []plan.Found
 		found, hits = hits, nil
 	}
 	for _, f := range found {
-		owner, known, err := m.store.ByRemote(m.flow.Target, f.ID)
+		owner, known, err := m.owner(m.flow.Target, f.ID)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -254,7 +275,7 @@ func (m *matching) decideLeft(c *plan.Change, found []plan.Found) error {
 		if !c.Made(&found[i], m.shape, sent) {
 			continue
 		}
-		owner, known, err := m.store.ByRemote(m.flow.Target, found[i].ID)
+		owner, known, err := m.owner(m.flow.Target, found[i].ID)
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 // people whom one account fits stay in conflict also when only one of them changes.
 func (m *matching) findRivals() error {
 	for key, look := range m.looks {
-		if look.Parked == nil || m.sought[key] || m.mappers[key.Source] == nil {
+		if key.Kind != record.User || look.Parked == nil || m.sought[key] || m.mappers[key.Source] == nil {
 			continue
 		}
 		entries, err := m.store.Entries(m.flow.Target, []record.Key{key})
@@ -35,7 +35,7 @@ func (m *matching) findRivals() error {
 			continue
 		}
 		m.want(&plan.Change{Key: key, Want: result.Want})
-		for _, by := range m.flow.Match {
+		for _, by := range m.by {
 			if value := plan.MatchValue(by, result.Want.Resource); value != "" {
 				m.rivals[hashText(by+"\x00"+value)] = true
 			}
@@ -50,7 +50,7 @@ func (m *matching) rivalled(c *plan.Change, hit *plan.Found) bool {
 	if anchor := c.Want.Text("externalId"); anchor != "" && hit.ExternalID == anchor {
 		return false
 	}
-	for _, by := range m.flow.Match {
+	for _, by := range m.by {
 		for _, value := range hit.MatchValues(by) {
 			if m.rivals[hashText(by+"\x00"+value)] {
 				return true

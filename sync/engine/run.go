@@ -18,7 +18,8 @@ import (
 //	identify  are sources, job and targets the ones they were?
 //	collect   source -> mirror; a doubtful read ends the run here
 //	people    who has to be looked at: mapped and compared with the entries
-//	match     who has no account: found, or proved to have none
+//	groups    which of them change, and who leaves them; later, who is added
+//	match     who has no account: found, or proved to have none; then groups
 //	guard     what is above a limit waits for a human
 //	conclude  the plan, as a human gets to see it
 //	carry     the rest, leavers first; nothing counts before it is acknowledged and stored
@@ -133,13 +134,17 @@ func (e *Engine) Collect(ctx context.Context, job Job) error {
 	return nil
 }
 
-// peopleOf starts a plan: everybody is looked at, and nobody is looked up yet.
+// peopleOf starts a plan: everybody is looked at, and groups are, and nobody is looked up yet.
 func (e *Engine) peopleOf(job Job, flow Flow, how How) (*work, error) {
 	w, err := e.newWork(job, flow, how)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.people(); err != nil {
+	err = w.people()
+	if err == nil {
+		err = w.groupsOf()
+	}
+	if err != nil {
 		w.close()
 		return nil, err
 	}
@@ -149,6 +154,12 @@ func (e *Engine) peopleOf(job Job, flow Flow, how How) (*work, error) {
 // complete finds the accounts that are to be found, and makes the plan of it all.
 func (w *work) complete(ctx context.Context) error {
 	if err := w.match(ctx); err != nil {
+		return err
+	}
+	if err := w.matchGroups(ctx); err != nil {
+		return err
+	}
+	if err := w.additions(); err != nil {
 		return err
 	}
 	if err := w.spend(); err != nil {

@@ -49,8 +49,25 @@ type Entries interface {
 	ByLogin(target, folded string) (key record.Key, known bool, err error)
 	// ByRemote gives the key that a remote id belongs to, over all jobs.
 	ByRemote(target, id string) (key record.Key, known bool, err error)
+	// GroupByName gives the key of the group that has a displayName, folded by resource.Fold.
+	GroupByName(target, folded string) (key record.Key, known bool, err error)
+	// GroupByRemote is ByRemote for groups.
+	GroupByRemote(target, id string) (key record.Key, known bool, err error)
 	// Standings counts the entries of a flow.
 	Standings(flow ledger.Flow) (map[ledger.Standing]int, error)
+}
+
+// Memberships keeps what targets acknowledged of the members of groups.
+type Memberships interface {
+	// Members calls fn with what is known of the members of a group, in the order of edges.
+	Members(target, source string, group uint32, fn func(*ledger.Membership) error) error
+	// MemberGroups gives the groups of a source of which has knows a membership, in order.
+	MemberGroups(target, source string, has func(ledger.Edge) bool) ([]uint32, error)
+	// CountMembers counts the memberships of a group, or of all of them if group is nil.
+	CountMembers(target, source string, group *uint32) (int, error)
+	// ForgetMoved forgets memberships of accounts, and of groups, that are not those they were
+	// made for any more.
+	ForgetMoved(target string) error
 }
 
 // Progress keeps how far each flow has come, and what it has to look at again.

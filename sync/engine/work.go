@@ -56,7 +56,8 @@ type work struct {
 	conflicts []plan.Problem
 	parked    []plan.Problem
 	protected int
-	unclaimed int // from match; -1: not known
+	groups    grouping // from groupsOf
+	unclaimed int      // from match; -1: not known
 	notes     []string
 
 	// From people and match, too: what is to be stored before the first request.
@@ -87,6 +88,9 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 		w.next.MapVersion += flow.Programs[src.Name].Version() + " "
 	}
 	w.next.MapVersion += fmt.Sprintf("%d", flow.Leavers)
+	if flow.Groups != nil {
+		w.next.MapVersion += flow.Groups.version(job)
+	}
 	w.notes = slices.Clone(flow.Notes)
 	if !how.at.IsZero() {
 		w.at = how.at
@@ -106,6 +110,7 @@ func (w *work) warn() {
 
 func (w *work) close() {
 	w.book.close()
+	w.groups.close()
 	w.find.close()
 	w.findLeft.close()
 }
@@ -147,14 +152,14 @@ func (w *work) people() error {
 	return w.passLoginsOn()
 }
 
-// remember loads what humans said, the intents, and the looks that matter now, of people. A look that only waits
+// remember loads what humans said, the intents, and the looks that matter now. A look that only waits
 // for its time is made anew whenever its person is looked at.
 func (w *work) remember() error {
 	if err := w.askHumans(); err != nil {
 		return err
 	}
 	err := w.store.EachLook(w.flow.Flow, func(look *ledger.Look) error {
-		if look.Key.Kind == record.User && (look.Parked != nil || look.Wants(w.at)) {
+		if w.plans(look.Key.Kind) && (look.Parked != nil || look.Wants(w.at)) {
 			kept := *look
 			kept.NextRun = kept.NextRun || w.untouched()
 			w.looks[look.Key] = &kept
@@ -165,13 +170,16 @@ func (w *work) remember() error {
 		return err
 	}
 	return w.store.EachIntent(w.flow.Flow, func(intent *ledger.Intent) error {
-		if intent.Key.Kind == record.User {
+		if w.plans(intent.Key.Kind) {
 			kept := *intent
 			w.intents[intent.Key] = &kept
 		}
 		return nil
 	})
 }
+
+// plans tells whether the flow has anything to do with a kind.
+func (w *work) plans(kind record.Kind) bool { return kind == record.User || w.flow.Groups != nil }
 
 // enqueueAgain enqueues the people that ask for it and whose rows did not change.
 func (w *work) enqueueAgain() error {

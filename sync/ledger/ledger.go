@@ -148,6 +148,8 @@ type Limit struct {
 	N     int    `json:"n"`
 	Of    int    `json:"of"`
 	Max   string `json:"max"` // "10%" or "50"
+	// Group is the one that loses members; empty: the limit is that of a run.
+	Group string `json:"group,omitempty"`
 }
 
 // Approval is a human's yes to the changes with these digests, and no others.

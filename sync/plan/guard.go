@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 
 	"scimsync/sync/ledger"
@@ -115,12 +116,43 @@ func (g Guard) Check(n map[string]int, live int, contact ledger.Contact) Ruling 
 			r.held[name] = true
 		}
 	}
-	// One destructive limit holds everything destructive: what takes access away is
-	// looked at as a whole.
-	if r.held[LimitDeactivate] || r.held[LimitDelete] {
-		r.held[LimitDeactivate], r.held[LimitDelete] = true, true
-	}
+	r.destructive()
 	return r
+}
+
+// destructive holds everything destructive if anything destructive is held: what takes access
+// away is looked at as a whole.
+func (r *Ruling) destructive() {
+	limits := []string{LimitDeactivate, LimitDelete, LimitMemberRemove}
+	if slices.ContainsFunc(limits, func(name string) bool { return r.held[name] }) {
+		for _, name := range limits {
+			r.held[name] = true
+		}
+	}
+}
+
+// Loss is how many of its members a group is to lose; without a name it is what all groups
+// together are to lose, with what they lost in the window.
+type Loss struct {
+	Group string
+	N, Of int
+}
+
+// CheckMembers holds what groups lose against the limit of members. A run of which all is held
+// stays as it is.
+func (g Guard) CheckMembers(r *Ruling, losses []Loss) {
+	if r.all {
+		return
+	}
+	for _, loss := range losses {
+		limit, tripped := g.rule(LimitMemberRemove).trips(LimitMemberRemove, loss.N, loss.Of)
+		if tripped {
+			limit.Group = loss.Group
+			r.Limits = append(r.Limits, limit)
+			r.held[LimitMemberRemove] = true
+		}
+	}
+	r.destructive()
 }
 
 func (g Guard) rule(name string) Rule {

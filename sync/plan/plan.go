@@ -15,6 +15,14 @@ type Problem struct {
 	Retry string `json:"retry,omitempty"`
 }
 
+// Title names whom a change is about.
+func (c *Change) Title() string {
+	if c.Member == nil {
+		return c.Name
+	}
+	return c.Member.Name + " in " + c.Name
+}
+
 // Problem is why a change waits.
 func (c *Change) Problem(why string) Problem {
 	if c.Member == nil {

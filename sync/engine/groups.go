@@ -1,0 +1,393 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"scimsync/sync/apply"
+	"scimsync/sync/diff"
+	"scimsync/sync/ledger"
+	"scimsync/sync/mapping"
+	"scimsync/sync/plan"
+	"scimsync/sync/record"
+	"scimsync/sync/resource"
+)
+
+// Groups is what a flow does about groups.
+type Groups struct {
+	Client   Target // whose accounts are groups
+	Shape    resource.Shape
+	Programs map[string]*mapping.Program // by source: which groups, and what of them
+	Match    []string
+	Leavers  diff.GroupLeavers
+	// StripInactive takes people out of their groups when their accounts are deactivated;
+	// else their memberships stay as they are until they are active again.
+	StripInactive bool
+}
+
+// version changes whenever groups have to be looked at anew.
+func (g *Groups) version(job Job) string {
+	text := fmt.Sprintf(" groups %d %t", g.Leavers, g.StripInactive)
+	for _, src := range job.Sources {
+		text += fmt.Sprintf(" %s %d", g.Programs[src.Name].Version(), src.Nested)
+	}
+	return text
+}
+
+// client is who sends a change.
+func (f *Flow) client(c *plan.Change) apply.Target {
+	if c.Key.Kind == record.Group {
+		return f.Groups.Client
+	}
+	return f.Client
+}
+
+// grouping is the planning of groups:
+//
+//	groupsOf      the groups whose rows changed, that wait, or in which somebody's account comes
+//	              or goes; and who is to be taken out of them, for that needs no lookup
+//	matchGroups   those that have none at the target: found, or to be made
+//	additions     who is to be added, once it is known who will have an account
+type grouping struct {
+	graphs map[string]*graph // by source, as far as they are needed
+	find   *changes          // groups without one at the target, as creates
+	rows   []*groupRow       // whose members are compared
+	comes  map[string]*marks // by source: who has an active account after this run and had none before
+	goes   map[string]*marks // by source: who has none any more
+	made   map[string]*marks // by source: the groups that the plan makes
+	// waits are digests of changes of members that wait for their next try.
+	waits []string
+}
+
+func (g *grouping) close() {
+	if g.find != nil {
+		g.find.close()
+	}
+}
+
+// groupRow is a group whose members are compared.
+type groupRow struct {
+	key     record.Key
+	ordinal uint32
+	nesting Nesting
+	name    string
+	entry   *ledger.Entry // nil: there is none yet
+	wanted  bool          // else all of its members go
+	want    resource.Wanted
+	cause   plan.Cause
+	// made tells of a group without an entry that the plan makes, or adopts.
+	made, adopted bool
+	before        int       // members that the target acknowledged
+	removed       int       // of them are to be taken out
+	stays         *uint32   // somebody who is in it and stays, until their id is known
+	beside        string    // the id of their account; empty: not known
+	pending       bool      // something is to be done about its members
+	due           time.Time // when a change of a member is tried again; zero: none waits
+}
+
+// groupsOf looks at the groups for which something may follow, and plans who is taken out
+// of them.
+func (w *work) groupsOf() error {
+	if w.flow.Groups == nil {
+		return nil
+	}
+	if err := w.store.ForgetMoved(w.flow.Target); err != nil {
+		return err
+	}
+	w.groups = grouping{graphs: map[string]*graph{}, find: &changes{dir: w.engine.Dir}}
+	if err := w.comings(); err != nil {
+		return err
+	}
+	for _, src := range w.job.Sources {
+		if err := w.lookAtGroups(src); err != nil {
+			return err
+		}
+	}
+	return w.compareMembers(plan.RemoveMember)
+}
+
+// comings notes whose accounts come and go in the plan as far as it is made.
+func (w *work) comings() error {
+	comes, goes := &arrivals{work: w, marks: map[string]*marks{}}, &arrivals{work: w, marks: map[string]*marks{}}
+	w.groups.comes, w.groups.goes = comes.marks, goes.marks
+	err := w.book.each(func(c *plan.Change) error {
+		switch {
+		case c.Key.Kind != record.User:
+			return nil
+		case c.Action == plan.Deactivate || c.Action == plan.Delete:
+			return goes.add(c.Key)
+		case (c.Action == plan.Create || c.Action == plan.Adopt) && !c.Early() || c.Action == plan.Reactivate:
+			return comes.add(c.Key)
+		}
+		return nil
+	})
+	return firstError(err, comes.flush(), goes.flush())
+}
+
+// arrivals marks people by their ordinals, a page at a time.
+type arrivals struct {
+	*work
+	marks map[string]*marks // by source
+	page  []record.Key
+}
+
+func (a *arrivals) add(key record.Key) error {
+	if a.page = append(a.page, key); len(a.page) < pageOfWork {
+		return nil
+	}
+	return a.flush()
+}
+
+func (a *arrivals) flush() error {
+	for _, src := range a.job.Sources {
+		var ids []string
+		for _, key := range a.page {
+			if key.Source == src.Name {
+				ids = append(ids, key.ID)
+			}
+		}
+		seen := make([]ledger.Seen, len(ids))
+		if err := a.store.Seen(src.Name, record.User, ids, seen); err != nil {
+			return err
+		}
+		for _, s := range seen {
+			if s.Known {
+				marked(a.marks, src.Name).set(s.Ordinal)
+			}
+		}
+	}
+	a.page = a.page[:0]
+	return nil
+}
+
+func marked(by map[string]*marks, source string) *marks {
+	if by[source] == nil {
+		by[source] = &marks{}
+	}
+	return by[source]
+}
+
+// lookAtGroups decides for the groups of a source that have to be looked at.
+func (w *work) lookAtGroups(src Source) error {
+	rows, err := w.groupsToLookAt(src)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	mapper := w.flow.Groups.Programs[src.Name].Mapper()
+	for len(rows) > 0 {
+		n := min(len(rows), pageOfWork)
+		keys := make([]record.Key, n)
+		for i := range keys {
+			keys[i] = rows[i].Key
+		}
+		entries, err := w.store.Entries(w.flow.Target, keys)
+		if err != nil {
+			return err
+		}
+		for i := range n {
+			if err := w.group(&rows[i], entries[i], mapper); err != nil {
+				return err
+			}
+		}
+		rows = rows[n:]
+	}
+	for _, row := range w.groups.rows {
+		if row.key.Source == src.Name {
+			row.nesting = src.Nested
+		}
+	}
+	return nil
+}
+
+// groupsToLookAt gives the rows of groups of a source for which something may follow.
+func (w *work) groupsToLookAt(src Source) (rows []ledger.Row, err error) {
+	after := w.base.Planned[src.Name]
+	if w.base.MapVersion != w.next.MapVersion {
+		after = 0
+	}
+	known := map[record.Key]bool{}
+	if w.how.Only == nil {
+		err := w.store.Changed(src.Name, record.Group, after, func(row *ledger.Row) error {
+			known[row.Key] = true
+			rows = append(rows, *row)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	add := func(key record.Key) error {
+		if known[key] || key.Source != src.Name {
+			return nil
+		}
+		known[key] = true
+		row, there, err := w.store.Row(key)
+		if err != nil {
+			return err
+		}
+		if !there {
+			row = ledger.Row{Key: key, Absent: 1}
+		}
+		rows = append(rows, row)
+		return nil
+	}
+	for key, look := range w.looks {
+		if key.Kind == record.Group && look.Wants(w.at) && w.how.Only == nil {
+			err = firstError(err, add(key))
+		}
+	}
+	for key := range w.intents {
+		if key.Kind == record.Group && w.how.Only == nil {
+			err = firstError(err, add(key))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	stirred, err := w.stirred(src.Name)
+	if err != nil || stirred == nil {
+		return rows, err
+	}
+	touched, err := w.groupsWith(src.Name, stirred)
+	if err != nil {
+		return nil, err
+	}
+	return rows, w.store.Named(src.Name, touched.has, func(_ uint32, key record.Key) error { return add(key) })
+}
+
+// stirred gives the people whose memberships have to be looked at, whatever their groups do;
+// nil: nobody.
+func (w *work) stirred(source string) (*marks, error) {
+	if w.how.Only == nil {
+		all := &marks{}
+		all.join(w.groups.comes[source])
+		if w.flow.Groups.StripInactive {
+			all.join(w.groups.goes[source])
+		}
+		if len(all.bits) == 0 {
+			return nil, nil
+		}
+		return all, nil
+	}
+	var all *marks
+	for key := range w.how.Only {
+		row, known, err := w.store.Row(key)
+		if err != nil {
+			return nil, err
+		}
+		if known && key.Source == source {
+			if all == nil {
+				all = &marks{}
+			}
+			all.set(row.Ordinal)
+		}
+	}
+	return all, nil
+}
+
+// groupsWith gives the groups in which any of these people is, nested groups counted, or is
+// as far as the target knows.
+func (w *work) groupsWith(source string, people *marks) (*marks, error) {
+	g, err := w.graph(source)
+	if err != nil {
+		return nil, err
+	}
+	groups := g.with(people)
+	known, err := w.store.MemberGroups(w.flow.Target, source, func(e ledger.Edge) bool { return !e.Nested && people.has(e.Member) })
+	for _, group := range known {
+		groups.set(group)
+	}
+	return groups, err
+}
+
+// graph gives the graph of a source, read once.
+func (w *work) graph(source string) (*graph, error) {
+	if g := w.groups.graphs[source]; g != nil {
+		return g, nil
+	}
+	g, err := loadGraph(w.store, source)
+	w.groups.graphs[source] = g
+	return g, err
+}
+
+// group decides for one group.
+func (w *work) group(row *ledger.Row, entry *ledger.Entry, mapper *mapping.Mapper) error {
+	if entry != nil && entry.Job != w.flow.Job {
+		w.park(row.Key, entry.Resource.Text("displayName"), ledger.Parked{Kind: ledger.ParkedConflict, Error: "the group belongs to job " + entry.Job})
+		return nil
+	}
+	in := &diff.Input{Key: row.Key, Name: row.Key.ID, Entry: entry, Intent: w.intents[row.Key], Shape: w.flow.Groups.Shape, Groups: w.flow.Groups.Leavers,
+		Cause: plan.Cause{By: plan.CauseSource, What: "not in " + row.Key.Source + " any more"}}
+	if entry != nil {
+		in.Name = entry.Resource.Text("displayName")
+	}
+	if row.Absent == 0 {
+		result := mapper.Map(row.Record(), w.at)
+		if result.Err != nil {
+			w.park(row.Key, in.Name, ledger.Parked{Kind: ledger.ParkedMapping, Error: result.Err.Error()})
+			return nil
+		}
+		in.Present, in.Want = result.In == record.True, result.Want
+		if result.Name != "" {
+			in.Name = result.Name
+		}
+		in.Cause = w.groupCause(row, in)
+	}
+	g := &groupRow{key: row.Key, ordinal: row.Ordinal, name: in.Name, entry: entry, wanted: in.Present, want: in.Want, cause: in.Cause}
+	next, change := diff.Group(in)
+	if w.how.Only != nil { // only the people asked for are moved; groups stay what they are
+		if entry != nil && entry.Standing == ledger.Live {
+			w.groups.rows = append(w.groups.rows, g)
+		}
+		return nil
+	}
+	switch next {
+	case diff.Find:
+		w.finish(change, time.Time{})
+		if change.Doubt.Sent {
+			change.Doubt.Since = w.at
+		}
+		if w.waits(change) {
+			return nil
+		}
+		w.groups.rows = append(w.groups.rows, g)
+		return w.groups.find.add(change)
+	case diff.Send:
+		w.finish(change, time.Time{})
+		change.NextRun = true // whatever becomes of its members
+		if !w.waits(change) {
+			if err := w.book.add(change); err != nil {
+				return err
+			}
+		}
+		if change.Action == plan.Delete {
+			return nil
+		}
+	case diff.Drop:
+		w.notes = append(w.notes, fmt.Sprintf("group %s is %s: it is left as it is at %s, and not looked after any more", in.Name, in.Cause.What, w.flow.Target))
+		gone := *entry
+		gone.Standing = ledger.Gone
+		w.dropped = append(w.dropped, ledger.Outcome{Key: row.Key, Entry: &gone, Look: &ledger.Look{Key: row.Key}, DropIntent: true})
+		return nil
+	case diff.Nothing:
+		w.drop(in)
+	}
+	if entry != nil && entry.Standing == ledger.Live {
+		w.groups.rows = append(w.groups.rows, g)
+	} else {
+		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key})
+	}
+	return nil
+}
+
+func (w *work) groupCause(row *ledger.Row, in *diff.Input) plan.Cause {
+	switch {
+	case row.Seq <= w.base.Planned[row.Key.Source] && w.base.MapVersion != w.next.MapVersion && w.base.MapVersion != "":
+		return plan.Cause{By: plan.CauseConfig, What: "the job's mapping or scope changed"}
+	case !in.Present:
+		return plan.Cause{By: plan.CauseSource, What: "out of the job's scope"}
+	case in.Entry == nil || in.Entry.Standing == ledger.Gone:
+		return plan.Cause{By: plan.CauseSource, What: "new in " + row.Key.Source}
+	}
+	return plan.Cause{By: plan.CauseSource, What: "changed in " + row.Key.Source}
+}
