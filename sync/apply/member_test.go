@@ -203,7 +203,7 @@ func TestUnknownMemberIsIsolated(t *testing.T) {
 		if r.Done[plan.AddMember] != 99 || len(r.Parked) != 1 || len(c.members["ra"]) != 99 || r.Calls > 15 {
 			t.Errorf("%+v", r)
 		}
-		if p := r.Parked[0]; p.Key != "17" || p.Why != "in group a: "+sorry.Error() {
+		if p := r.Parked[0]; p.Key != "17" || p.Group != "a" || p.Why != sorry.Error() {
 			t.Errorf("%+v", p)
 		}
 		m := w.members[ledger.Edge{Group: 1, Member: 17}]

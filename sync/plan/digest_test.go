@@ -139,6 +139,17 @@ func someChange(t *rapid.T) *Change {
 		Temporary: rapid.String().Draw(t, "temporary"), Left: flag("left"), Mine: flag("mine"), Rename: flag("rename"),
 		Fate:  rapid.SampledFrom([]Fate{FateDisabled, FateRemoved, FateGone}).Draw(t, "fate"),
 		Doubt: Doubt{Sent: flag("doubted"), Created: flag("created"), Since: moment("doubt")}, Approved: flag("approved"), NextRun: flag("again"), Due: moment("due")}
+	if c.Action.ofMembers() {
+		c.Kind, c.Key.Kind = KindMember, record.Group
+		nested := flag("nested")
+		c.Member = &Member{Key: record.Key{Kind: record.User, Source: "hr", ID: rapid.StringN(1, 9, -1).Draw(t, "member")},
+			Name: rapid.String().Draw(t, "member name"), RemoteID: rapid.String().Draw(t, "member id"), Along: flag("along"),
+			Edge: ledger.Edge{Group: rapid.Uint32().Draw(t, "group ordinal"), Member: rapid.Uint32().Draw(t, "ordinal"), Nested: nested},
+			Of:   rapid.IntRange(0, 1e6).Draw(t, "of"), Beside: rapid.String().Draw(t, "beside")}
+		if nested {
+			c.Member.Key.Kind = record.Group
+		}
+	}
 	if flag("parked") {
 		c.Parked = &ledger.Parked{Kind: ledger.ParkedRefused, Error: rapid.String().Draw(t, "error"), Digest: "d", Tries: rapid.IntRange(0, 9).Draw(t, "tries"), At: moment("at"), Since: moment("since")}
 	}

@@ -66,6 +66,12 @@ type htmlChange struct {
 	Differences []difference
 }
 
+type htmlGroup struct {
+	Group, Counts, Why string
+	Held               bool
+	Added, Removed     []string
+}
+
 type htmlProblems struct {
 	Title string
 	List  []htmlProblem
@@ -95,7 +101,12 @@ func (h *htmlWriter) plan(p *Plan) {
 // changes writes one table for each action in a row.
 func (h *htmlWriter) changes(p *Plan) {
 	action := Action("")
+	var members memberships
 	err := p.Each(func(c *Change) error {
+		if c.Member != nil {
+			members.add(c, htmlNames)
+			return h.err
+		}
 		if c.Action != action {
 			if action != "" {
 				h.put("tableEnd", nil)
@@ -103,7 +114,7 @@ func (h *htmlWriter) changes(p *Plan) {
 			action = c.Action
 			h.put("table", string(action))
 		}
-		h.put("change", htmlChange{Action: c.Action, Who: who(c.Name, c.Key.ID), RemoteID: Safe(c.RemoteID), Held: c.Held,
+		h.put("change", htmlChange{Action: c.Action, Who: c.who(), RemoteID: Safe(c.RemoteID), Held: c.Held,
 			Remark: c.remark(), Why: c.Cause.why(), Differences: c.differences()})
 		return h.err
 	})
@@ -113,6 +124,22 @@ func (h *htmlWriter) changes(p *Plan) {
 	if h.err == nil {
 		h.err = err
 	}
+	h.members(p, members.groups)
+}
+
+// htmlNames is how many members of each direction are named on the page.
+const htmlNames = 200
+
+// members writes how the members of groups change, a row a group.
+func (h *htmlWriter) members(p *Plan, groups []*groupChanges) {
+	if len(groups) == 0 {
+		return
+	}
+	h.put("members", memberCount(p.Summary))
+	for _, g := range groups {
+		h.put("group", htmlGroup{g.title, g.counts(), g.why, g.held, g.added.listed(), g.removed.listed()})
+	}
+	h.put("tableEnd", nil)
 }
 
 func (h *htmlWriter) problems(title string, list []Problem) {
@@ -121,7 +148,7 @@ func (h *htmlWriter) problems(title string, list []Problem) {
 	}
 	data := htmlProblems{Title: fmt.Sprintf("%s: %s", title, number(len(list)))}
 	for _, p := range list {
-		item := htmlProblem{Who: who(p.Name, p.Key), Why: Safe(p.Why), Retry: Safe(p.Retry), New: p.New}
+		item := htmlProblem{Who: p.who(), Why: Safe(p.Why), Retry: Safe(p.Retry), New: p.New}
 		if at, err := time.Parse(time.RFC3339, p.Retry); err == nil {
 			item.Retry = stamp(at)
 		}

@@ -31,7 +31,7 @@ type header struct {
 type line struct {
 	Action   Action        `json:"action"`
 	Kind     string        `json:"kind"`
-	Key      string        `json:"key"`
+	Key      lineKey       `json:"key"`
 	Source   string        `json:"source"`
 	Name     string        `json:"name"`
 	RemoteID string        `json:"remote_id"`
@@ -45,6 +45,46 @@ type line struct {
 	Round     int    `json:"round,omitempty"`
 	Temporary string `json:"temporary,omitempty"`
 	Fate      Fate   `json:"fate,omitempty"` // of a deactivate; absent: the account stays, and can be switched on again
+
+	// Of a member: whose name it is, its id at the target, and whether it is a group itself.
+	Member   string `json:"member,omitempty"`
+	MemberID string `json:"member_id,omitempty"`
+	Nested   bool   `json:"nested,omitempty"`
+}
+
+// lineKey is the key of a change: the anchor, or those of a group and of its member.
+type lineKey struct {
+	Group  string `json:"group"`
+	Member string `json:"member"`
+	anchor string
+}
+
+func (k lineKey) MarshalJSON() ([]byte, error) {
+	if k.Member == "" {
+		return encodeText(k.anchor)
+	}
+	type pair lineKey
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(pair(k))
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
+}
+
+func (k *lineKey) UnmarshalJSON(raw []byte) error {
+	if json.Unmarshal(raw, &k.anchor) == nil {
+		return nil
+	}
+	type pair lineKey
+	return json.Unmarshal(raw, (*pair)(k))
+}
+
+func encodeText(text string) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(text)
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
 }
 
 // footer closes a section. A section without it is cut off.
@@ -107,7 +147,12 @@ func list[T any](l []T) []T {
 }
 
 func (c *Change) line() *line {
-	l := &line{c.Action, c.Kind, c.Key.ID, c.Key.Source, c.Name, c.RemoteID, c.Before, c.After, list(c.Ops), c.Parts, c.Cause, c.Held, c.Round, c.Temporary, FateDisabled}
+	l := &line{Action: c.Action, Kind: c.Kind, Key: lineKey{anchor: c.Key.ID}, Source: c.Key.Source, Name: c.Name, RemoteID: c.RemoteID, Before: c.Before, After: c.After,
+		Ops: list(c.Ops), Parts: c.Parts, Cause: c.Cause, Held: c.Held, Round: c.Round, Temporary: c.Temporary}
+	if m := c.Member; m != nil {
+		l.Key = lineKey{Group: c.Key.ID, Member: m.Key.ID}
+		l.Member, l.MemberID, l.Nested = m.Name, m.RemoteID, m.Edge.Nested
+	}
 	if c.Action == Deactivate {
 		l.Fate = c.Fate
 	}
@@ -142,8 +187,9 @@ func (c *Change) UnmarshalJSON(raw []byte) error {
 	if !l.Action.known() {
 		return fmt.Errorf("unknown action %q", l.Action)
 	}
-	if l.Kind != record.User.String() {
-		return fmt.Errorf("unknown kind %q", l.Kind)
+	key, member, err := l.keys()
+	if err != nil {
+		return err
 	}
 	if l.Fate != FateDisabled && l.Fate != FateRemoved && l.Fate != FateGone {
 		return fmt.Errorf("unknown fate %q", l.Fate)
@@ -151,9 +197,32 @@ func (c *Change) UnmarshalJSON(raw []byte) error {
 	if !l.whole() {
 		return fmt.Errorf("its parts %d do not make up its %d operations", l.Parts, len(l.Ops))
 	}
-	*c = Change{Action: l.Action, Kind: l.Kind, Key: record.Key{Kind: record.User, Source: l.Source, ID: l.Key}, Name: l.Name,
+	*c = Change{Action: l.Action, Kind: l.Kind, Key: key, Member: member, Name: l.Name,
 		RemoteID: l.RemoteID, Before: l.Before, After: l.After, Ops: l.Ops, Parts: l.Parts, Cause: l.Cause, Held: l.Held, Round: l.Round, Temporary: l.Temporary, Fate: l.Fate}
 	return nil
+}
+
+// keys gives whom the line is about.
+func (l *line) keys() (key record.Key, member *Member, err error) {
+	key = record.Key{Source: l.Source, ID: l.Key.anchor}
+	switch l.Kind {
+	case record.User.String():
+		key.Kind = record.User
+	case record.Group.String():
+		key.Kind = record.Group
+	case KindMember:
+		key.Kind, key.ID = record.Group, l.Key.Group
+		member = &Member{Key: record.Key{Kind: record.User, Source: l.Source, ID: l.Key.Member}, Name: l.Member, RemoteID: l.MemberID}
+		if member.Edge.Nested = l.Nested; l.Nested {
+			member.Key.Kind = record.Group
+		}
+	default:
+		return key, nil, fmt.Errorf("unknown kind %q", l.Kind)
+	}
+	if (member != nil) != l.Action.ofMembers() || (l.Key.Member != "") != (member != nil) {
+		return key, nil, fmt.Errorf("a %s of a %s is no change", l.Action, l.Kind)
+	}
+	return key, member, nil
 }
 
 // whole tells whether the parts, if there are any, make up the operations.

@@ -34,6 +34,7 @@ td table { width: auto; } td td { border: 0; padding: 0 .8rem .1rem 0; }
 .create .action, .reactivate .action { color: var(--come); }
 .update .action, .adopt .action { color: var(--other); }
 .held { font-weight: 600; }
+.come { color: var(--come); } .gone { color: var(--gone); }
 </style>
 </head>
 <body>
@@ -82,6 +83,20 @@ td table { width: auto; } td td { border: 0; padding: 0 .8rem .1rem 0; }
 {{- end}}</tr>
 {{- end}}
 </table>{{end}}</td>
+<td>{{.Why}}</td></tr>
+{{- end}}
+
+{{- define "members"}}
+<h3>Members: {{.}}</h3>
+<table>
+<thead><tr><th>Group</th><th>Added</th><th>Removed</th><th>Why</th></tr></thead>
+<tbody>
+{{- end}}
+
+{{- define "group"}}
+<tr><td>{{.Group}}: {{.Counts}}{{if .Held}} <span class="held">held</span>{{end}}</td>
+<td>{{range .Added}}<div class="come">{{.}}</div>{{end}}</td>
+<td>{{range .Removed}}<div class="gone">{{.}}</div>{{end}}</td>
 <td>{{.Why}}</td></tr>
 {{- end}}
 

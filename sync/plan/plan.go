@@ -10,6 +10,7 @@ import (
 type Problem struct {
 	Key   string `json:"key"`
 	Name  string `json:"name,omitempty"`
+	Group string `json:"group,omitempty"` // whose member the person is, or is to be; empty: it is not about that
 	Why   string `json:"why"`
 	New   bool   `json:"new,omitempty"` // found in this run
 	Retry string `json:"retry,omitempty"`
@@ -28,7 +29,7 @@ func (c *Change) Problem(why string) Problem {
 	if c.Member == nil {
 		return Problem{Key: c.Key.ID, Name: c.Name, Why: why}
 	}
-	return Problem{Key: c.Member.Key.ID, Name: c.Member.Name, Why: "in group " + c.Name + ": " + why}
+	return Problem{Key: c.Member.Key.ID, Name: c.Member.Name, Group: c.Name, Why: why}
 }
 
 // Plan is what a run would do for one job at one target. The changes themselves

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,6 +18,7 @@ func (p *Plan) WriteText(w io.Writer, style Style) error {
 		t.err = err
 	}
 	t.endPhase()
+	t.memberships()
 	t.problems("Conflicts", p.Conflicts, fmt.Sprintf("Settle each at its source or at %s; it is looked at again when the person changes, or at the time given. "+
 		"At once: %s", Safe(p.Target), t.Program.Command("sync", p.Job, "--user", "KEY")))
 	t.problems("Parked", p.Parked, fmt.Sprintf("Nothing of theirs is lost. They are tried again by themselves, or, once put right, at once: %s",
@@ -31,6 +33,8 @@ type textWriter struct {
 	plan  *Plan
 	phase int // the one under way; -1: none yet
 	seen  map[Action]int
+	// members are written after all else, by group.
+	members memberships
 }
 
 func (t *textWriter) header() {
@@ -47,6 +51,14 @@ func (t *textWriter) header() {
 
 // change writes one change, or folds it.
 func (t *textWriter) change(c *Change) error {
+	if c.Member != nil {
+		most := namesShown
+		if t.All {
+			most = math.MaxInt
+		}
+		t.members.add(c, most)
+		return t.err
+	}
 	if phase := c.Action.Phase(); phase != t.phase {
 		t.endPhase()
 		t.phase = phase
@@ -62,9 +74,44 @@ func (t *textWriter) change(c *Change) error {
 	if c.Held {
 		held = t.paint(alarm, "[held]") + " "
 	}
-	t.line("%s %s%s%s", t.paint(tone, fmt.Sprintf("%s %-10s", sign, c.Action)), held, who(c.Name, c.Key.ID), t.paint(faint, ": "+c.Cause.why()))
+	t.line("%s %s%s%s", t.paint(tone, fmt.Sprintf("%s %-10s", sign, c.Action)), held, c.who(), t.paint(faint, ": "+c.Cause.why()))
 	t.differences(c, tone)
 	return t.err
+}
+
+// namesShown is how many members of each direction are named.
+const namesShown = 5
+
+// memberships writes how the members of groups change.
+func (t *textWriter) memberships() {
+	if len(t.members.groups) == 0 {
+		return
+	}
+	t.line("")
+	t.line("%s", t.paint(bold, "Members: "+memberCount(t.plan.Summary)))
+	for i, g := range t.members.groups {
+		if t.folds(i) {
+			t.line("%s", t.paint(faint, fmt.Sprintf("… and %s more groups; --format json shows all", number(len(t.members.groups)-i))))
+			return
+		}
+		held := ""
+		if g.held {
+			held = t.paint(alarm, "[held]") + " "
+		}
+		t.line("%s %s%s: %s%s", t.paint(yellow, "~"), held, g.title, g.counts(), t.paint(faint, ": "+g.why))
+		for _, side := range []struct {
+			sign  string
+			tone  tone
+			names *memberNames
+		}{{"+", green, &g.added}, {"−", red, &g.removed}} {
+			for _, name := range side.names.names {
+				t.line("      %s", t.paint(side.tone, side.sign+" "+name))
+			}
+			if rest := side.names.rest(); rest != "" {
+				t.line("      %s", t.paint(faint, side.sign+" "+rest))
+			}
+		}
+	}
 }
 
 func (t *textWriter) differences(c *Change, tone tone) {
@@ -120,7 +167,7 @@ func (t *textWriter) endPhase() {
 func (t *textWriter) inPhase() []Action {
 	var actions []Action
 	for _, action := range Actions {
-		if action.Phase() == t.phase && t.plan.Summary[action] > 0 {
+		if action.Phase() == t.phase && t.plan.Summary[action] > 0 && !action.ofMembers() {
 			actions = append(actions, action)
 		}
 	}
@@ -145,7 +192,7 @@ func (t *textWriter) problems(title string, list []Problem, advice string) {
 		if problem.Retry != "" {
 			marks += " [again at " + Safe(problem.Retry) + "]"
 		}
-		t.line("%s %s: %s%s", t.paint(yellow, "!"), who(problem.Name, problem.Key), Safe(problem.Why), t.paint(faint, marks))
+		t.line("%s %s: %s%s", t.paint(yellow, "!"), problem.who(), Safe(problem.Why), t.paint(faint, marks))
 	}
 	t.line("  %s", advice)
 }

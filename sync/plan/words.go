@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"scimsync/sync/ledger"
+	"scimsync/sync/record"
 )
 
 // number writes 9980 as 9,980.
@@ -28,7 +29,29 @@ func count(n int, one, many string) string {
 	return number(n) + " " + many
 }
 
-func (a Action) count(n int) string { return count(n, string(a), string(a)+"s") }
+func (a Action) count(n int) string {
+	switch a {
+	case AddMember:
+		return count(n, "member", "members") + " added"
+	case RemoveMember:
+		return count(n, "member", "members") + " removed"
+	}
+	return count(n, string(a), string(a)+"s")
+}
+
+// ofMembers tells that an action changes a member of a group.
+func (a Action) ofMembers() bool { return a == AddMember || a == RemoveMember }
+
+// memberCount says how many members come and go.
+func memberCount(summary map[Action]int) string {
+	var parts []string
+	for _, action := range []Action{AddMember, RemoveMember} {
+		if n := summary[action]; n > 0 {
+			parts = append(parts, action.count(n))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
 
 // more says how many changes were left out, and what shows them.
 func more(action Action, n int, where string) string {
@@ -106,6 +129,22 @@ func who(name, key string) string {
 	return Safe(name) + " (" + Safe(key) + ")"
 }
 
+// who names the person, or the group, of a change.
+func (c *Change) who() string {
+	if c.Key.Kind == record.Group {
+		return "group " + who(c.Name, c.Key.ID)
+	}
+	return who(c.Name, c.Key.ID)
+}
+
+// who names whom a problem is about.
+func (p *Problem) who() string {
+	if p.Group != "" {
+		return who(p.Name, p.Key) + " in " + Safe(p.Group)
+	}
+	return who(p.Name, p.Key)
+}
+
 // HoldID is the short name of a hold. Two targets may have to be sent the same: a yes
 // to one of them is none to the other, so their holds have different names.
 func HoldID(job, target, heldDigest string) string {
@@ -135,13 +174,14 @@ func (p *Plan) Totals() string {
 // limitWords say what a limit counts, for one and for many, and how that is held
 // against the live accounts.
 var limitWords = map[string][3]string{
-	LimitDeactivate: {"deactivation", "deactivations", "of"},
-	LimitDelete:     {"deletion", "deletions", "of"},
-	LimitUpdate:     {"update", "updates", "of"},
-	LimitCreate:     {"new account", "new accounts", "beside"},
-	LimitAdopt:      {"adoption of an account that is there already", "adoptions of accounts that are there already", "beside"},
-	LimitRename:     {"change of login or anchor", "changes of login or anchor", "of"},
-	LimitVanished:   {"account that is not there any more, to be made again", "accounts that are not there any more, to be made again", "of"},
+	LimitDeactivate:   {"deactivation", "deactivations", "of"},
+	LimitDelete:       {"deletion", "deletions", "of"},
+	LimitUpdate:       {"update", "updates", "of"},
+	LimitCreate:       {"new account", "new accounts", "beside"},
+	LimitAdopt:        {"adoption of an account that is there already", "adoptions of accounts that are there already", "beside"},
+	LimitRename:       {"change of login or anchor", "changes of login or anchor", "of"},
+	LimitMemberRemove: {"member taken out of a group", "members taken out of groups", "of"},
+	LimitVanished:     {"account that is not there any more, to be made again", "accounts that are not there any more, to be made again", "of"},
 }
 
 // LimitText says which limit tripped, and by how much.
@@ -158,8 +198,15 @@ func LimitText(l ledger.Limit) string {
 		return fmt.Sprintf("%s: %s of %s; the limit is %s", Safe(l.Limit), number(l.N), number(l.Of), Safe(l.Max))
 	}
 	text := Safe(l.Limit) + ": " + count(l.N, words[0], words[1])
+	one, many := "live account", "live accounts"
+	if name == LimitMemberRemove {
+		one, many = "membership", "memberships"
+	}
+	if l.Group != "" {
+		text = fmt.Sprintf("%s: %s taken out of group %s", Safe(l.Limit), count(l.N, "member", "members"), Safe(l.Group))
+	}
 	if l.Of > 0 {
-		text += " " + words[2] + " " + count(l.Of, "live account", "live accounts")
+		text += " " + words[2] + " " + count(l.Of, one, many)
 	}
 	return text + "; the limit is " + Safe(l.Max)
 }
@@ -170,14 +217,15 @@ func (p *Plan) limitText(l ledger.Limit) string {
 	text := LimitText(l)
 	name, _, _ := strings.Cut(l.Limit, ".")
 	n, counted := map[string]int{
-		LimitDeactivate: p.Summary[Deactivate],
-		LimitDelete:     p.Summary[Delete],
-		LimitUpdate:     p.Summary[Update] + p.Summary[Reactivate],
-		LimitCreate:     p.Summary[Create],
-		LimitAdopt:      p.Summary[Adopt],
-		LimitRename:     p.Summary[Update] + p.Summary[Reactivate],
+		LimitDeactivate:   p.Summary[Deactivate],
+		LimitDelete:       p.Summary[Delete],
+		LimitUpdate:       p.Summary[Update] + p.Summary[Reactivate],
+		LimitCreate:       p.Summary[Create],
+		LimitAdopt:        p.Summary[Adopt],
+		LimitRename:       p.Summary[Update] + p.Summary[Reactivate],
+		LimitMemberRemove: p.Summary[RemoveMember],
 	}[name]
-	if counted && l.N > n {
+	if counted && l.Group == "" && l.N > n {
 		text += " (with those sent lately, within the guard's window)"
 	}
 	return text
@@ -192,7 +240,7 @@ func (p *Plan) holdText() []string {
 	for _, l := range p.Holds {
 		name, _, _ := strings.Cut(l.Limit, ".")
 		first = first || name == LimitFirstRun
-		destructive = destructive || name == LimitDeactivate || name == LimitDelete
+		destructive = destructive || name == LimitDeactivate || name == LimitDelete || name == LimitMemberRemove
 	}
 	if first {
 		return p.firstRunText()

@@ -64,7 +64,7 @@ func (s *session) resultOf(o engine.Outcome) result {
 // plan waits in the plan, too.
 func others(list, said []plan.Problem) []plan.Problem {
 	return slices.DeleteFunc(slices.Clone(list), func(p plan.Problem) bool {
-		return slices.ContainsFunc(said, func(s plan.Problem) bool { return s.Key == p.Key })
+		return slices.ContainsFunc(said, func(s plan.Problem) bool { return s.Key == p.Key && s.Group == p.Group })
 	})
 }
 
@@ -135,10 +135,14 @@ func (s *session) writeProblems(word string, problems []plan.Problem) {
 }
 
 func person(p plan.Problem) string {
-	if p.Name == "" || p.Name == p.Key {
-		return p.Key
+	who := p.Key
+	if p.Name != "" && p.Name != p.Key {
+		who = p.Name + " (" + p.Key + ")"
 	}
-	return p.Name + " (" + p.Key + ")"
+	if p.Group != "" {
+		who += " in " + p.Group
+	}
+	return who
 }
 
 func (s *session) writeHold(o engine.Outcome) {
