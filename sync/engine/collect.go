@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"scimsync/sync/ledger"
@@ -25,11 +26,11 @@ func (e *Engine) collect(ctx context.Context, job string, src Source) error {
 		return fmt.Errorf("source %s: %w", src.Name, err)
 	}
 	c := &collector{Engine: e, job: job, src: src, info: info, marks: &marks{}, changed: &rows{dir: e.Dir},
-		fresh: map[uint64]struct{}{}, filled: make([]int, len(src.Names))}
-	defer c.changed.close()
-	want := record.Want{Names: src.Names}
-	if sameNames(info.Names, src.Names) {
-		want.From = info.Cursor
+		fresh: map[uint64]struct{}{}, people: newTally(src.Names)}
+	defer c.close()
+	want, err := c.want()
+	if err != nil {
+		return fmt.Errorf("source %s: %w", src.Name, err)
 	}
 	c.start()
 	batch, err := src.Reader.Read(ctx, want, c.take)
@@ -55,7 +56,59 @@ func (e *Engine) collect(ctx context.Context, job string, src Source) error {
 	if err := c.believable(); err != nil {
 		return fmt.Errorf("source %s: %w", src.Name, err)
 	}
+	if c.links != nil {
+		if err := c.connect(batch.Unread); err != nil {
+			return fmt.Errorf("source %s: %w", src.Name, err)
+		}
+	}
 	return c.store(batch)
+}
+
+// want is what the source is asked for. Who asks for groups prepares for them here.
+func (c *collector) want() (record.Want, error) {
+	want := record.Want{Names: c.src.Names}
+	known := c.info.Groups
+	if slices.Equal(c.info.Names, c.src.Names) && (known != nil) == c.src.asksGroups() &&
+		(known == nil || slices.Equal(known.Names, c.src.GroupNames)) {
+		want.From = c.info.Cursor
+	}
+	if !c.src.asksGroups() {
+		return want, nil
+	}
+	c.groups, c.links = newTally(c.src.GroupNames), newLinks(c.Dir)
+	want.Groups = &record.WantGroups{Names: c.src.GroupNames, Link: c.links.link}
+	return want, c.watchScopes()
+}
+
+// tally counts what a read gave of one kind.
+type tally struct {
+	names  []string
+	read   int
+	filled []int // records with a value, by position in names
+}
+
+func newTally(names []string) *tally { return &tally{names: names, filled: make([]int, len(names))} }
+
+// values gives how many records had a value, by name.
+func (t *tally) values() map[string]int {
+	filled := map[string]int{}
+	for i, name := range t.names {
+		filled[name] = t.filled[i]
+	}
+	return filled
+}
+
+func (t *tally) count(r *record.Record) error {
+	if len(r.Attrs) != len(t.names) {
+		return fmt.Errorf("entry %s has %d attributes, %d were asked for: a fault of the source", r.ID, len(r.Attrs), len(t.names))
+	}
+	t.read++
+	for i := range r.Attrs {
+		if len(r.Attrs[i].Values) > 0 {
+			t.filled[i]++
+		}
+	}
+	return nil
 }
 
 // collector compares one read with the mirror. One goroutine reads and fills a page
@@ -68,8 +121,10 @@ type collector struct {
 
 	// Of the reading goroutine.
 	sums   record.Summer
-	filled []int // values seen, by position in Names
-	read   int
+	people *tally
+	groups *tally // nil: groups were not asked for
+	links  *links // the same
+	scopes scoping
 	page   *page
 	spare  chan *page
 	full   chan *page
@@ -84,13 +139,30 @@ type collector struct {
 	gone  int
 	// changed holds the rows that are new or different.
 	changed *rows
+
+	edges *edgeNews // from connect; nil: groups were not asked for
 }
 
-// page is a number of records on their way to being compared. Its memory is used
-// again and again.
+// page is a number of records of one kind on their way to being compared. Its memory is
+// used again and again.
 type page struct {
+	kind record.Kind
 	ids  []string
 	rows []ledger.Row
+	refs []pageRef
+}
+
+// pageRef is a value by which links name a row of the page.
+type pageRef struct {
+	hi, lo uint64
+	row    int
+}
+
+func (c *collector) close() {
+	c.changed.close()
+	if c.links != nil {
+		c.links.close()
+	}
 }
 
 // start starts comparing.
@@ -108,7 +180,7 @@ func (c *collector) start() {
 				c.failed <- err
 				return
 			}
-			p.ids, p.rows = p.ids[:0], p.rows[:0]
+			p.ids, p.rows, p.refs = p.ids[:0], p.rows[:0], p.refs[:0]
 			c.spare <- p
 		}
 	}()
@@ -129,27 +201,50 @@ func (c *collector) finish() error {
 // take copies what of a record may be needed later. The strings are never overwritten
 // and stay; the slices that hold them are the source's.
 func (c *collector) take(r *record.Record) error {
-	if len(r.Attrs) != len(c.src.Names) {
-		return fmt.Errorf("entry %s has %d attributes, %d were asked for: a fault of the source", r.ID, len(r.Attrs), len(c.src.Names))
+	counted := c.people
+	if r.Kind == record.Group {
+		counted = c.groups
 	}
-	c.read++
+	if counted == nil {
+		return fmt.Errorf("entry %s is a %s, which was not asked for: a fault of the source", r.ID, r.Kind)
+	}
+	if err := counted.count(r); err != nil {
+		return err
+	}
+	if c.page.kind != r.Kind && len(c.page.rows) > 0 {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
 	p := c.page
+	p.kind = r.Kind
 	p.rows = p.rows[:len(p.rows)+1]
 	row := &p.rows[len(p.rows)-1]
 	row.Key = record.Key{Kind: r.Kind, Source: c.src.Name, ID: r.ID}
 	row.DN, row.Line, row.Enabled, row.Expires = r.DN, r.Line, r.Enabled, r.Expires
 	row.Sum = c.sums.Sum(r)
 	row.Attrs = copyAttrs(row.Attrs, r.Attrs)
-	for i := range r.Attrs {
-		if len(r.Attrs[i].Values) > 0 {
-			c.filled[i]++
-		}
-	}
 	p.ids = append(p.ids, r.ID)
+	if c.links != nil {
+		c.takeRefs(r)
+	}
 	if len(p.rows) == pageOfRead {
 		return c.flush()
 	}
 	return nil
+}
+
+// takeRefs notes by what links name a record.
+func (c *collector) takeRefs(r *record.Record) {
+	p := c.page
+	for _, text := range r.Refs {
+		ref := pageRef{row: len(p.rows) - 1}
+		ref.hi, ref.lo, c.links.buf = refHash(c.links.buf, text)
+		p.refs = append(p.refs, ref)
+	}
+	if r.Kind == record.Group {
+		c.scopes.group(c.links.group(r.ID, nameOf(r.ID, r.Attrs)), r)
+	}
 }
 
 // copyAttrs copies attributes into old's memory as far as it reaches.
@@ -185,11 +280,16 @@ func (c *collector) flush() error {
 // compareAll compares a page with the mirror.
 func (c *collector) compareAll(p *page) error {
 	seen := c.seen[:len(p.rows)]
-	if err := c.Store.Seen(c.src.Name, record.User, p.ids, seen); err != nil {
+	if err := c.Store.Seen(c.src.Name, p.kind, p.ids, seen); err != nil {
 		return fmt.Errorf("compare with the mirror: %w", err)
 	}
 	for i := range p.rows {
 		if err := c.compare(&p.rows[i], seen[i]); err != nil {
+			return err
+		}
+	}
+	for _, ref := range p.refs {
+		if err := c.links.refs.add(item{ref.hi, ref.lo, p.rows[ref.row].Ordinal, uint32(p.kind)}); err != nil {
 			return err
 		}
 	}
@@ -199,7 +299,7 @@ func (c *collector) compareAll(p *page) error {
 func (c *collector) compare(row *ledger.Row, seen ledger.Seen) error {
 	switch {
 	case !seen.Known:
-		hash := hashText(row.Key.ID)
+		hash := hashText(row.Key.ID) + uint64(row.Key.Kind)
 		if _, twice := c.fresh[hash]; twice {
 			return c.twice(row)
 		}
@@ -212,9 +312,14 @@ func (c *collector) compare(row *ledger.Row, seen ledger.Seen) error {
 			return c.twice(row)
 		}
 		c.marks.set(seen.Ordinal)
-		if !seen.Absent && seen.Sum == row.Sum {
-			return nil
+	}
+	if row.Key.Kind == record.Group {
+		if err := c.compareGroup(row, seen); err != nil {
+			return err
 		}
+	}
+	if seen.Known && !seen.Absent && seen.Sum == row.Sum {
+		return nil
 	}
 	row.Seq = c.info.Seq + 1
 	kept := *row
@@ -222,8 +327,21 @@ func (c *collector) compare(row *ledger.Row, seen ledger.Seen) error {
 	return c.changed.add(&kept)
 }
 
+// compareGroup notes the ordinal of a group, and whether it is called otherwise than before.
+func (c *collector) compareGroup(row *ledger.Row, seen ledger.Seen) error {
+	c.links.ordinals = append(c.links.ordinals, row.Ordinal)
+	if !seen.Known || seen.Absent || seen.Sum == row.Sum {
+		return nil
+	}
+	old, _, err := c.Store.Row(row.Key)
+	if err == nil && nameOf(old.Key.ID, old.Attrs) != nameOf(row.Key.ID, row.Attrs) {
+		c.links.renamed = append(c.links.renamed, row.Ordinal)
+	}
+	return err
+}
+
 func (c *collector) twice(row *ledger.Row) error {
-	return fmt.Errorf("entry %s is listed twice%s; each person must be listed once, so nothing was taken from this read", row.Key.ID, place(row))
+	return fmt.Errorf("entry %s is listed twice%s; each must be listed once, so nothing was taken from this read", row.Key.ID, place(row))
 }
 
 func place(row *ledger.Row) string {

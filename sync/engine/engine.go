@@ -54,7 +54,11 @@ type Source struct {
 	Name   string
 	Reader record.Source
 	// Names are the attributes that any mapping of any job uses of this source.
-	Names       []string
+	Names []string
+	// GroupNames are those of groups, "name" among them; nil: no job uses groups of this source.
+	GroupNames []string
+	// Scopes name the groups by which any job has people in scope, by name, DN or anchor.
+	Scopes      []string
 	Fingerprint map[string]string
 	// MaxShrink is by what share, in percent, a read may be smaller than the last
 	// accepted one; AcceptShrink lifts it for this read, but never for an empty one.
@@ -64,22 +68,27 @@ type Source struct {
 	Nested Nesting
 }
 
+func (s *Source) asksGroups() bool { return s.GroupNames != nil }
+
 // Flow is one job at one target, ready to run: Job and Target are its names, Client speaks
 // to the target.
 type Flow struct {
 	ledger.Flow
 	Programs map[string]*mapping.Program // by source
-	Client   Target
-	Shape    resource.Shape // what the target can hold, with what the job owns of it
-	Lane     *apply.Lane
-	Retries  int // is apply.Carry's
-	Match    []string
-	Adopt    diff.Adoption
-	Leavers  diff.Leavers
-	Fate     plan.Fate // what deactivation leaves of an account there
-	Guard    plan.Guard
-	Window   time.Duration
-	Protect  Protect
+	// MembersOf names the groups by which people are in scope there: whoever is in one of them,
+	// or in a group in it. By name, DN or anchor; nil: everybody is.
+	MembersOf []string
+	Client    Target
+	Shape     resource.Shape // what the target can hold, with what the job owns of it
+	Lane      *apply.Lane
+	Retries   int // is apply.Carry's
+	Match     []string
+	Adopt     diff.Adoption
+	Leavers   diff.Leavers
+	Fate      plan.Fate // what deactivation leaves of an account there
+	Guard     plan.Guard
+	Window    time.Duration
+	Protect   Protect
 	// MailTakesOver tells that a create there takes over the account that has the same mail
 	// address: a second person with it must not be sent.
 	MailTakesOver bool

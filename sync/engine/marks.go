@@ -41,6 +41,8 @@ func (m *marks) join(o *marks) {
 	}
 }
 
+func (m *marks) any() bool { return len(m.bits) > 0 } // none is ever taken away
+
 // seed makes the hashes of this process; they are never stored.
 var seed = maphash.MakeSeed()
 

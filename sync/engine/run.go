@@ -131,7 +131,7 @@ func (e *Engine) Collect(ctx context.Context, job Job) error {
 			return err
 		}
 	}
-	return nil
+	return e.missingScopes(job)
 }
 
 // peopleOf starts a plan: everybody is looked at, and groups are, and nobody is looked up yet.

@@ -36,9 +36,20 @@ type SourceInfo struct {
 	Names       []string          // Want.Names the rows were read with
 	Seq         uint64            // the highest Seq in use
 	Ordinals    uint32            // the first Ordinal not in use
-	Live        int               // rows that are not absent
-	Filled      map[string]int    // rows with a value, by name, in the last accepted read
+	Live        int               // people who are not absent
+	Filled      map[string]int    // people with a value, by name, in the last accepted read
 	Fingerprint map[string]string // what identifies the source: kind, base, key column
+	// Groups is what is known of its groups; nil: the last accepted read was not asked for any.
+	Groups *GroupsInfo `json:",omitempty"`
+}
+
+// GroupsInfo is what is known of the groups of a source as a whole.
+type GroupsInfo struct {
+	Names      []string       // WantGroups.Names the rows were read with
+	Live       int            // groups that are not absent
+	Filled     map[string]int // groups with a value, by name, in the last accepted read
+	Links      int            // edges
+	Unresolved int            // links of the last accepted read that nobody answers for
 }
 
 // Standing is how an account stands at a target, as far as acknowledged.
