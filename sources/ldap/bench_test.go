@@ -2,6 +2,8 @@ package ldap_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,4 +74,29 @@ func bareLoop(b *testing.B, url string, attributes []string) int {
 			return n
 		}
 	}
+}
+
+// BenchmarkLinks gives the memberships of groups of 20,000 people each.
+func BenchmarkLinks(b *testing.B) {
+	const people, groups, each = 20_000, 25, 20_000
+	var members []string
+	for i := range each {
+		members = append(members, slapdtest.PersonDN(i))
+	}
+	var ldif strings.Builder
+	ldif.WriteString(slapdtest.Persons(people))
+	for i := range groups {
+		ldif.WriteString(slapdtest.Group(fmt.Sprintf("group %d", i), members...))
+	}
+	srv := slapdtest.Start(b, slapdtest.Options{LDIF: ldif.String()})
+	src := source(b, withGroups(srv))
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		want := record.Want{Groups: &record.WantGroups{Link: func(string, string) error { n++; return nil }}}
+		if _, err := src.Read(context.Background(), want, func(*record.Record) error { return nil }); err != nil || n != groups*each {
+			b.Fatalf("%d links, %v", n, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(groups*each), "ns/link")
 }

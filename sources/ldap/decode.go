@@ -37,21 +37,28 @@ type decoder struct {
 	anchor int            // slots with a role; -1: none
 	lock   int
 	expiry int
+	name   int // the attribute of the record that is a group's name; -1: none
+	links  linkSlots
 	rec    record.Record
 }
 
 // maxSeen bounds the memory that a server's spellings may take.
 const maxSeen = 1000
 
-// newDecoder prepares the reading of names with the anchor and the vendor's
+// newDecoder prepares the reading of names with the anchor and, of people, the vendor's
 // account markers.
-func newDecoder(s *Source, v Vendor, names []string) (*decoder, error) {
-	d := &decoder{vendor: v, schema: s.schema, seen: map[string]int{}, anchor: -1, lock: -1, expiry: -1}
-	d.rec = record.Record{Kind: record.User, Attrs: make([]record.Attr, len(names))}
+func newDecoder(sch *schema, v Vendor, a *area, names []string) (*decoder, error) {
+	d := &decoder{vendor: v, schema: sch, seen: map[string]int{}, anchor: -1, lock: -1, expiry: -1, name: -1}
+	d.rec = record.Record{Kind: a.kind, Attrs: make([]record.Attr, len(names))}
 	var errs []error
 	for i, name := range names {
 		d.rec.Attrs[i].Name = name
-		attribute, err := d.schema.resolve(name, s.opts.Users.Attributes)
+		attribute, err := nameAttribute, error(nil)
+		if a.kind == record.Group && name == groupName {
+			d.name = i
+		} else {
+			attribute, err = d.schema.resolve(name, a)
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -59,7 +66,10 @@ func newDecoder(s *Source, v Vendor, names []string) (*decoder, error) {
 		at := d.slot(attribute)
 		d.slots[at].wants = append(d.slots[at].wants, i)
 	}
-	d.anchor = d.slot(s.anchorName(v))
+	d.anchor = d.slot(a.anchorAt(v))
+	if a.kind == record.Group {
+		return d, errors.Join(errs...)
+	}
 	if marker := dialects[v].lock; marker != "" {
 		d.lock = d.slot(marker)
 	}
@@ -135,7 +145,9 @@ func (d *decoder) decode(e *goldap.Entry) (*record.Record, error) {
 		return nil, fmt.Errorf("entry %s: %w", e.DN, err)
 	}
 	d.rec.ID, d.rec.DN = id, e.DN
-	d.rec.Enabled, d.rec.Expires = d.account()
+	if d.rec.Kind == record.User {
+		d.rec.Enabled, d.rec.Expires = d.account()
+	}
 	for i := range d.slots {
 		s := &d.slots[i]
 		if len(s.values) > 1 && len(s.wants) > 0 {
@@ -144,6 +156,9 @@ func (d *decoder) decode(e *goldap.Entry) (*record.Record, error) {
 		for _, w := range s.wants {
 			d.rec.Attrs[w].Values = s.values
 		}
+	}
+	if d.name >= 0 && len(d.rec.Attrs[d.name].Values) > 1 {
+		d.rec.Attrs[d.name].Values = named(e.DN, d.rec.Attrs[d.name].Values)
 	}
 	return &d.rec, nil
 }
@@ -181,9 +196,9 @@ func (d *decoder) identity() (string, error) {
 	s := &d.slots[d.anchor]
 	switch {
 	case len(s.values) == 0 || strings.TrimSpace(s.values[0]) == "":
-		return "", fmt.Errorf("it has no %s, by which people are known; let the bind user read it, narrow users.filter, or choose another users.anchor", s.name)
+		return "", fmt.Errorf("it has no %s, by which %s are known; let the bind user read it, narrow %s.filter, or choose another %[3]s.anchor", s.name, entries[d.rec.Kind].many, d.rec.Kind.String()+"s")
 	case len(s.values) > 1:
-		return "", fmt.Errorf("it has %d values of %s, by which people are known; choose a users.anchor with one value", len(s.values), s.name)
+		return "", fmt.Errorf("it has %d values of %s, by which %s are known; choose a %s.anchor with one value", len(s.values), s.name, entries[d.rec.Kind].many, d.rec.Kind.String()+"s")
 	}
 	switch s.key {
 	case "entryuuid", "nsuniqueid", "ipauniqueid":

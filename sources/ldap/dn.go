@@ -46,36 +46,67 @@ type base struct {
 	name dname
 }
 
-// parseBases parses bases and excludes, and drops bases whose entries another
+// area is where entries of one kind are, ready for reading.
+type area struct {
+	Entries
+	kind    record.Kind
+	bases   []base
+	exclude []dname
+}
+
+// key is where the config has the area.
+func (a *area) key() string { return a.kind.String() + "s" }
+
+// newArea parses bases and excludes, and drops bases whose entries another
 // base gives already, so that nobody is read twice.
-func parseBases(u Users) (bases []base, exclude []dname, err error) {
-	for _, text := range u.Exclude {
+func newArea(kind record.Kind, e Entries) (*area, error) {
+	a := &area{Entries: e, kind: kind}
+	for _, text := range e.Exclude {
 		name, err := parseDN(text)
 		if err != nil {
-			return nil, nil, fmt.Errorf("users.exclude: %w", err)
+			return nil, fmt.Errorf("%s.exclude: %w", a.key(), err)
 		}
 		if name == "" {
-			return nil, nil, fmt.Errorf("users.exclude: %q would exclude everybody", text)
+			return nil, fmt.Errorf("%s.exclude: %q would exclude everybody", a.key(), text)
 		}
-		exclude = append(exclude, name)
+		a.exclude = append(a.exclude, name)
 	}
-	all := make([]base, 0, len(u.Base))
-	for _, text := range u.Base {
+	all := make([]base, 0, len(e.Base))
+	for _, text := range e.Base {
 		name, err := parseDN(text)
 		if err != nil {
-			return nil, nil, fmt.Errorf("users.base: %w", err)
+			return nil, fmt.Errorf("%s.base: %w", a.key(), err)
 		}
-		if slices.ContainsFunc(exclude, name.under) {
-			return nil, nil, fmt.Errorf("users.base %q lies inside users.exclude: nobody would be read from it", text)
+		if slices.ContainsFunc(a.exclude, name.under) {
+			return nil, fmt.Errorf("%s.base %q lies inside %[1]s.exclude: nobody would be read from it", a.key(), text)
 		}
 		all = append(all, base{text, name})
 	}
 	for i, b := range all {
-		if !covered(all, i, u.Scope) {
-			bases = append(bases, b)
+		if !covered(all, i, e.Scope) {
+			a.bases = append(a.bases, b)
 		}
 	}
-	return bases, exclude, nil
+	return a, nil
+}
+
+// anchorAt is the attribute that identifies an entry at a vendor's server.
+func (a *area) anchorAt(v Vendor) string {
+	if a.Anchor != "" {
+		return a.Anchor
+	}
+	return dialects[v].anchor
+}
+
+// filterAt is the filter that finds the entries at a vendor's server.
+func (a *area) filterAt(v Vendor) string {
+	switch {
+	case a.Filter != "":
+		return a.Filter
+	case a.kind == record.Group:
+		return DefaultGroupFilter(v)
+	}
+	return DefaultFilter(v)
 }
 
 // covered tells whether another base gives all entries of all[i].

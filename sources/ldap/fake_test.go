@@ -97,7 +97,7 @@ func fakeOptions(url string) ldap.Options {
 	return ldap.Options{
 		URLs: []string{url}, PageSize: 10, IdleTimeout: 5 * time.Second,
 		Bind:  ldap.Bind{User: "cn=svc,dc=example,dc=org", Password: password("pw")},
-		Users: ldap.Users{Base: []string{"ou=people,dc=example,dc=org"}},
+		Users: ldap.Entries{Base: []string{"ou=people,dc=example,dc=org"}},
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	External
 )
 
-// Scope is how deep under a base people are looked for.
+// Scope is how deep under a base entries are looked for.
 type Scope uint8
 
 const (
@@ -59,18 +59,34 @@ type TLS struct {
 	StartTLS bool   // of ldap:// URLs, before the bind, never without
 }
 
-// Users says who is read.
-type Users struct {
+// Entries says which entries are people, or groups.
+type Entries struct {
 	Base    []string // DNs; several are read one after another
 	Exclude []string // DNs; entries at or below them are left out
-	Filter  string   // RFC 4515; empty: DefaultFilter of the vendor
+	Filter  string   // RFC 4515; empty: DefaultFilter or DefaultGroupFilter of the vendor
 	Scope   Scope
-	// Anchor is the attribute that identifies a person for life; "auto" or
+	// Anchor is the attribute that identifies an entry for life; "auto" or
 	// empty: the vendor's (objectGUID, entryUUID, nsUniqueId, ipaUniqueID).
 	Anchor string
 	// Attributes are names the schema does not publish, or spellings with
 	// options ("cn;lang-de"), that expressions may use.
 	Attributes []string
+}
+
+// Groups says which entries are groups, and how they name their members.
+type Groups struct {
+	Entries
+	Members Members
+}
+
+// Members says how groups name their members. The zero value takes whatever a group has of
+// member, uniqueMember (both DNs) and memberUid (the uid of people); of Active Directory
+// only member, and the primary group of people besides.
+type Members struct {
+	Attr string // the attribute of groups; empty: see above
+	// User is the attribute of people that the values of Attr are compared with, without
+	// regard to case; empty: they are DNs, and of memberUid the uid.
+	User string
 }
 
 // Options configures a Source.
@@ -79,7 +95,8 @@ type Options struct {
 	Vendor      Vendor
 	Bind        Bind
 	TLS         TLS
-	Users       Users
+	Users       Entries
+	Groups      *Groups          // nil: the source has people only
 	PageSize    int              // entries per page; 0: DefaultPageSize
 	IdleTimeout time.Duration    // silence after which a connection is given up; 0: DefaultIdleTimeout
 	Now         func() time.Time // nil: time.Now; used for the pause after refused credentials
@@ -109,6 +126,17 @@ func (o *Options) setDefaults() {
 	if strings.EqualFold(o.Users.Anchor, "auto") {
 		o.Users.Anchor = ""
 	}
+	if o.Groups == nil {
+		return
+	}
+	groups := *o.Groups // the caller's stays as it is
+	o.Groups = &groups
+	if strings.EqualFold(groups.Anchor, "auto") {
+		groups.Anchor = ""
+	}
+	if strings.EqualFold(baseName(groups.Members.Attr), memberUID) && groups.Members.User == "" {
+		groups.Members.User = loginName
+	}
 }
 
 // check returns every problem of the options, joined.
@@ -118,17 +146,16 @@ func (o *Options) check() error {
 	if len(o.URLs) == 0 {
 		add("urls: at least one ldaps://, ldap:// or ldapi:// URL is needed")
 	}
-	if len(o.Users.Base) == 0 {
-		add("users.base: at least one base DN is needed")
-	}
-	if o.Users.Filter != "" {
-		if _, err := goldap.CompileFilter(o.Users.Filter); err != nil {
-			add("users.filter %q: %w; RFC 4515 has the syntax", o.Users.Filter, err)
+	errs = append(errs, o.Users.check("users"))
+	if g := o.Groups; g != nil {
+		errs = append(errs, g.check("groups"))
+		if g.Members.User != "" && g.Members.Attr == "" {
+			add("groups.members.attr is missing: name the attribute of groups whose values are those of %s", g.Members.User)
 		}
-	}
-	for _, name := range append([]string{o.Users.Anchor}, o.Users.Attributes...) {
-		if secret(baseName(name)) {
-			add("attribute %s holds a secret and is never read", name)
+		for _, name := range []string{g.Members.Attr, g.Members.User} {
+			if secret(baseName(name)) {
+				add("attribute %s holds a secret and is never read", name)
+			}
 		}
 	}
 	if o.PageSize < 0 || o.PageSize > maxPageSize {
@@ -144,6 +171,26 @@ func (o *Options) check() error {
 		add("vendor %d is not known", o.Vendor)
 	}
 	return errors.Join(append(errs, o.checkBind())...)
+}
+
+// check returns every problem of one kind of entries. key is where the config has them.
+func (e *Entries) check(key string) error {
+	var errs []error
+	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if len(e.Base) == 0 {
+		add("%s.base: at least one base DN is needed", key)
+	}
+	if e.Filter != "" {
+		if _, err := goldap.CompileFilter(e.Filter); err != nil {
+			add("%s.filter %q: %w; RFC 4515 has the syntax", key, e.Filter, err)
+		}
+	}
+	for _, name := range append([]string{e.Anchor}, e.Attributes...) {
+		if secret(baseName(name)) {
+			add("attribute %s holds a secret and is never read", name)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (o *Options) checkBind() error {
@@ -189,6 +236,8 @@ func (o *Options) checkServer(s server) error {
 		return errors.New("method external needs ldapi:// or a TLS client certificate (tls.cert_file)")
 	case o.Bind.Method == Simple && o.Bind.User == "" && !s.local:
 		return errors.New("bind.user is missing; only loopback is read anonymously")
+	case o.Groups != nil && (strings.HasSuffix(s.address, ":3268") || strings.HasSuffix(s.address, ":3269")):
+		return errors.New("a Global Catalog does not hold the members of all groups: name the domain controller's own port, 636")
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ type schema struct {
 func (s *Source) loadSchema(sess *session, root rootDSE) (*schema, error) {
 	dn := root.subschema
 	if dn == "" { // some servers name it in every entry but the rootDSE
-		e, err := baseObject(sess, s.bases[0].text, "(objectClass=*)", "subschemaSubentry")
+		e, err := baseObject(sess, s.users.bases[0].text, "(objectClass=*)", "subschemaSubentry")
 		if err != nil || e == nil {
 			return nil, err
 		}
@@ -168,8 +168,8 @@ func (sch *schema) key(folded string) string {
 
 // resolve finds the attribute behind a wanted name: a variable or, for names
 // that collide, the source's own spelling.
-func (sch *schema) resolve(name string, extra []string) (string, error) {
-	for _, e := range extra {
+func (sch *schema) resolve(name string, a *area) (string, error) {
+	for _, e := range a.Attributes {
 		if strings.EqualFold(e, name) || record.Var(e) == name {
 			return e, nil
 		}
@@ -179,7 +179,7 @@ func (sch *schema) resolve(name string, extra []string) (string, error) {
 	case secret(baseName(folded)):
 		return "", fmt.Errorf("attribute %s holds a secret and is never read", name)
 	case sch == nil && strings.Contains(name, "_"):
-		return "", fmt.Errorf("attribute %s: the server's schema is not readable, so its spelling is not known; name it in users.attributes", name)
+		return "", fmt.Errorf("attribute %s: the server's schema is not readable, so its spelling is not known; name it in %s.attributes", name, a.key())
 	case sch == nil:
 		return name, nil
 	case sch.spelling[baseName(folded)] != "":
@@ -189,7 +189,7 @@ func (sch *schema) resolve(name string, extra []string) (string, error) {
 	case 1:
 		return firsts[0], nil
 	case 0:
-		return "", fmt.Errorf("attribute %s is not in the server's schema; correct the name, or name it in users.attributes if the server has it nevertheless", name)
+		return "", fmt.Errorf("attribute %s is not in the server's schema; correct the name, or name it in %s.attributes if the server has it nevertheless", name, a.key())
 	default:
 		return "", fmt.Errorf("attribute %s stands for %s; use attr(\"…\") with one of them", name, strings.Join(firsts, " and "))
 	}

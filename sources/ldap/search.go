@@ -14,19 +14,23 @@ import (
 )
 
 const (
-	// searchBuffer is how many entries may wait for a slow consumer.
+	// searchBuffer is how many people may wait for a slow consumer.
 	searchBuffer = 64
+	// groupBuffer is how many groups may: one may be as large as all people.
+	groupBuffer = 2
 	// maxEmptyPages ends a server that hands out cookies for ever.
 	maxEmptyPages = 1000
 	// maxRangeValues bounds one attribute read in ranges.
 	maxRangeValues = 5_000_000
 )
 
-// reader is one Read under way.
+// reader reads the entries of one kind, in one Read.
 type reader struct {
 	src      *Source
+	area     *area
 	sess     *session
 	dec      *decoder
+	join     *join // nil: links are not asked for
 	emit     record.Emit
 	filter   string
 	paging   bool
@@ -50,7 +54,7 @@ func (e *pageError) Unwrap() error { return e.err }
 // answersPaging tries paged results on the first base. A server that announces
 // them and then ignores the control is read with one plain search.
 func (r *reader) answersPaging() (bool, error) {
-	b := r.src.bases[0]
+	b := r.area.bases[0]
 	req := goldap.NewSearchRequest(b.text, goldap.ScopeBaseObject, goldap.NeverDerefAliases, 0, 0, false,
 		"(objectClass=*)", []string{"1.1"}, []goldap.Control{goldap.NewControlPaging(uint32(r.src.opts.PageSize))})
 	res, err := r.sess.conn.Search(req)
@@ -60,7 +64,30 @@ func (r *reader) answersPaging() (bool, error) {
 	return goldap.FindControl(res.Controls, goldap.ControlTypePaging) != nil, nil
 }
 
-// read emits all people below one base.
+// entries are the words for what is read.
+var entries = map[record.Kind]struct{ many, none string }{
+	record.User:  {"people", "nobody"},
+	record.Group: {"groups", "no group"},
+}
+
+// readAll reads all bases.
+func (r *reader) readAll(ctx context.Context) error {
+	for _, b := range r.area.bases {
+		before := r.count
+		if err := r.read(ctx, b); err != nil {
+			return r.explain(b, err)
+		}
+		if r.count == before && len(r.area.bases) > 1 {
+			r.warnings = append(r.warnings, fmt.Sprintf("base %s gave %s", b.text, entries[r.area.kind].none))
+		}
+	}
+	if r.count == 0 && ctx.Err() == nil {
+		return r.nobody()
+	}
+	return nil
+}
+
+// read emits all entries below one base.
 func (r *reader) read(ctx context.Context, b base) error {
 	if !r.paging {
 		return r.readPlain(ctx, b)
@@ -89,7 +116,7 @@ func (r *reader) read(ctx context.Context, b base) error {
 // each page, because the library writes to what it is given.
 func (r *reader) request(b base, controls ...goldap.Control) *goldap.SearchRequest {
 	scope := goldap.ScopeWholeSubtree
-	if r.src.opts.Users.Scope == One {
+	if r.area.Scope == One {
 		scope = goldap.ScopeSingleLevel
 	}
 	return goldap.NewSearchRequest(b.text, scope, goldap.NeverDerefAliases, 0, 0, false, r.filter, r.dec.attributes(), controls)
@@ -106,7 +133,11 @@ func (r *reader) readPage(ctx context.Context, b base, cookie []byte) ([]byte, e
 	defer cancel()
 	control := goldap.NewControlPaging(uint32(r.src.opts.PageSize))
 	control.SetCookie(cookie)
-	res := r.sess.conn.SearchAsync(ctx, r.request(b, control), searchBuffer)
+	buffer := searchBuffer
+	if r.area.kind == record.Group {
+		buffer = groupBuffer
+	}
+	res := r.sess.conn.SearchAsync(ctx, r.request(b, control), buffer)
 	var done *goldap.ControlPaging
 	var ranged []*goldap.Entry
 	for res.Next() {
@@ -136,7 +167,7 @@ func (r *reader) readPage(ctx context.Context, b base, cookie []byte) ([]byte, e
 	if done == nil {
 		return nil, errors.New("the server ended the page without a paging control, so that it may be incomplete")
 	}
-	return done.Cookie, r.complete(ranged)
+	return done.Cookie, r.complete(ctx, ranged)
 }
 
 // proved tells what speaks against a search that seems to have ended well.
@@ -180,17 +211,17 @@ func (r *reader) readPlain(ctx context.Context, b base) error {
 			return err
 		}
 	}
-	return r.complete(ranged)
+	return r.complete(ctx, ranged)
 }
 
 // entry emits one entry unless it is excluded.
 func (r *reader) entry(e *goldap.Entry) error {
-	if len(r.src.exclude) > 0 {
+	if len(r.area.exclude) > 0 {
 		name, err := parseDN(e.DN)
 		if err != nil {
-			return fmt.Errorf("hold it against users.exclude: %w", err)
+			return fmt.Errorf("hold it against %s.exclude: %w", r.area.key(), err)
 		}
-		if slices.ContainsFunc(r.src.exclude, name.under) {
+		if slices.ContainsFunc(r.area.exclude, name.under) {
 			return nil
 		}
 	}
@@ -198,16 +229,26 @@ func (r *reader) entry(e *goldap.Entry) error {
 	if err != nil {
 		return err
 	}
+	if r.join != nil {
+		if rec.Refs, err = r.join.refs(r.dec, rec.Refs[:0]); err != nil {
+			return fmt.Errorf("entry %s: %w", e.DN, err)
+		}
+	}
 	if err := r.emit(rec); err != nil {
 		return emitError{err}
 	}
 	r.count++
+	if r.join != nil {
+		return r.join.entry(r.dec)
+	}
 	return nil
 }
 
-// complete emits entries after fetching the rest of their ranged attributes.
-func (r *reader) complete(ranged []*goldap.Entry) error {
+// complete emits entries after fetching the rest of their ranged attributes. A group whose
+// members cannot be fetched to the end is unread; anything else ends the read.
+func (r *reader) complete(ctx context.Context, ranged []*goldap.Entry) error {
 	for _, e := range ranged {
+		unread := ""
 		for _, a := range e.Attributes {
 			at, err := r.dec.find(a.Name)
 			if err == nil {
@@ -216,15 +257,33 @@ func (r *reader) complete(ranged []*goldap.Entry) error {
 			if !errors.Is(err, errRanged) {
 				return err
 			}
-			if err := r.fill(e.DN, a, r.dec.slots[at].key); err != nil {
-				return fmt.Errorf("entry %s: read the rest of %s: %w", e.DN, a.Name, err)
+			if err = r.fill(e.DN, a, r.dec.slots[at].key); err == nil {
+				continue
 			}
+			err = fmt.Errorf("read the rest of %s: %w", a.Name, err)
+			if r.join == nil || !slices.Contains(r.dec.links.members, at) || r.broken(ctx, err) {
+				return fmt.Errorf("entry %s: %w", e.DN, err)
+			}
+			unread = err.Error()
 		}
 		if err := r.entry(e); err != nil {
 			return err
 		}
+		if unread != "" {
+			r.join.unread(r.dec.rec.ID, unread)
+		}
 	}
 	return nil
+}
+
+// broken tells an error that spoils the connection, and all that is read over it, from a
+// server's answer that is about one entry.
+func (r *reader) broken(ctx context.Context, err error) bool {
+	if r.proved(ctx, nil) != nil {
+		return true
+	}
+	var answer *goldap.Error
+	return errors.As(err, &answer) && answer.ResultCode >= goldap.ErrorNetwork
 }
 
 // fill fetches the rest of an attribute of which a holds the first range
@@ -290,7 +349,7 @@ func (r *reader) reference(ref string) error {
 	}
 	name, err := parseDN(where)
 	if err == nil && name != "" {
-		if slices.ContainsFunc(r.src.exclude, name.under) {
+		if slices.ContainsFunc(r.area.exclude, name.under) {
 			return nil
 		}
 		if r.dec.vendor == ActiveDirectory && slices.Contains(adPartitions, name.rdn()) {
@@ -301,22 +360,33 @@ func (r *reader) reference(ref string) error {
 		}
 	}
 	return fmt.Errorf("a part of the tree lives elsewhere (%s) and references are not followed; "+
-		"narrow users.base, put that part into users.exclude, or ask a server that holds everything", ref)
+		"narrow %s.base, put that part into %[2]s.exclude, or ask a server that holds everything", ref, r.area.key())
 }
 
 // note is the line for the log about a read that went well.
-func (r *reader) note() string {
-	out := fmt.Sprintf("%d people from %s (%s)", r.count, r.sess.server.text, r.dec.vendor)
-	if len(r.passed) > 0 {
-		out += ", without the partitions " + strings.Join(r.passed, ", ")
+func note(readers []*reader) string {
+	var found, passed []string
+	for _, r := range readers {
+		found = append(found, fmt.Sprintf("%d %s", r.count, entries[r.area.kind].many))
+		for _, p := range r.passed {
+			if !slices.Contains(passed, p) {
+				passed = append(passed, p)
+			}
+		}
+	}
+	last := readers[len(readers)-1]
+	out := fmt.Sprintf("%s from %s (%s)", strings.Join(found, " and "), last.sess.server.text, last.dec.vendor)
+	if len(passed) > 0 {
+		out += ", without the partitions " + strings.Join(passed, ", ")
 	}
 	return out
 }
 
 // nobody is the error of a read that found no one at all.
 func (r *reader) nobody() error {
-	return fmt.Errorf("read people from %s: the search succeeded and found nobody; check users.base, users.exclude, "+
-		"the filter %s and what %s may read; nothing was taken from this read", r.sess.server.text, r.filter, r.src.who())
+	word, key := entries[r.area.kind], r.area.key()
+	return fmt.Errorf("read %s from %s: the search succeeded and found %s; check %s.base, %[4]s.exclude, "+
+		"the filter %s and what %s may read; nothing was taken from this read", word.many, r.sess.server.text, word.none, key, r.filter, r.src.who())
 }
 
 func (s *Source) who() string {
@@ -349,7 +419,7 @@ func (r *reader) explain(b base, err error) error {
 	hint := "; look at the server's log if this stays"
 	var ldapErr *goldap.Error
 	if errors.As(err, &ldapErr) && hints[ldapErr.ResultCode] != "" {
-		hint = "; " + hints[ldapErr.ResultCode]
+		hint = "; " + strings.ReplaceAll(hints[ldapErr.ResultCode], "users.", r.area.key()+".")
 	}
 	if errors.Is(err, context.Canceled) {
 		hint = ""

@@ -26,7 +26,7 @@ func reading(s *slapdtest.Server) ldap.Options {
 	return ldap.Options{
 		URLs:  []string{s.URL},
 		Bind:  ldap.Bind{User: slapdtest.BindDN, Password: password(slapdtest.BindPW)},
-		Users: ldap.Users{Base: []string{slapdtest.People}, Filter: "(objectClass=inetOrgPerson)"},
+		Users: ldap.Entries{Base: []string{slapdtest.People}, Filter: "(objectClass=inetOrgPerson)"},
 	}
 }
 
@@ -166,16 +166,16 @@ func TestBasesAndExcludes(t *testing.T) {
 	srv.Rename(slapdtest.PersonDN(1), "uid=u000001", "ou=sales,"+slapdtest.People)
 	srv.Rename(slapdtest.PersonDN(7), `cn=Müller\2C François 7`, "ou=service,"+slapdtest.People)
 	for name, c := range map[string]struct {
-		users ldap.Users
+		users ldap.Entries
 		want  int
 	}{
-		"a base inside a base":   {ldap.Users{Base: []string{"OU=Sales, OU=people,DC=Example,dc=org", slapdtest.People}}, 10},
-		"the same base twice":    {ldap.Users{Base: []string{slapdtest.People, "ou=PEOPLE,dc=example,dc=org"}}, 10},
-		"two bases":              {ldap.Users{Base: []string{"ou=sales," + slapdtest.People, "ou=service," + slapdtest.People}}, 2},
-		"an excluded branch":     {ldap.Users{Base: []string{slapdtest.People}, Exclude: []string{"OU=Service,  ou=people,DC=EXAMPLE,dc=org"}}, 9},
-		"an excluded person":     {ldap.Users{Base: []string{slapdtest.People}, Exclude: []string{"uid=U000002," + slapdtest.People}}, 9},
-		"one level":              {ldap.Users{Base: []string{slapdtest.People}, Scope: ldap.One}, 8},
-		"one level, nested base": {ldap.Users{Base: []string{slapdtest.People, "ou=sales," + slapdtest.People}, Scope: ldap.One}, 9},
+		"a base inside a base":   {ldap.Entries{Base: []string{"OU=Sales, OU=people,DC=Example,dc=org", slapdtest.People}}, 10},
+		"the same base twice":    {ldap.Entries{Base: []string{slapdtest.People, "ou=PEOPLE,dc=example,dc=org"}}, 10},
+		"two bases":              {ldap.Entries{Base: []string{"ou=sales," + slapdtest.People, "ou=service," + slapdtest.People}}, 2},
+		"an excluded branch":     {ldap.Entries{Base: []string{slapdtest.People}, Exclude: []string{"OU=Service,  ou=people,DC=EXAMPLE,dc=org"}}, 9},
+		"an excluded person":     {ldap.Entries{Base: []string{slapdtest.People}, Exclude: []string{"uid=U000002," + slapdtest.People}}, 9},
+		"one level":              {ldap.Entries{Base: []string{slapdtest.People}, Scope: ldap.One}, 8},
+		"one level, nested base": {ldap.Entries{Base: []string{slapdtest.People, "ou=sales," + slapdtest.People}, Scope: ldap.One}, 9},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts := reading(srv)

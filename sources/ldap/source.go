@@ -1,4 +1,4 @@
-// Package ldap reads people from a directory server over LDAPv3: OpenLDAP,
+// Package ldap reads people and groups from a directory server over LDAPv3: OpenLDAP,
 // Active Directory (Samba's too), 389 Directory Server, FreeIPA and what is
 // close to them. It only ever binds, searches and says goodbye.
 //
@@ -7,6 +7,9 @@
 // Read fail; nobody may conclude from it that people have left.
 //
 //	URL in order -> TLS -> bind -> rootDSE -> schema -> each base, page by page -> records
+//
+// Groups come before people, in the same connection. A group gives its direct members as
+// they stand; what nesting means is for others to say (groups.go).
 package ldap
 
 import (
@@ -14,17 +17,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"scimsync/sync/record"
 )
 
-// Source reads the people of one directory. It implements record.Source and
+// Source reads the people and groups of one directory. It implements record.Source and
 // serves one call at a time.
 type Source struct {
 	opts    Options
 	servers []server
-	bases   []base
-	exclude []dname
+	users   *area
+	groups  *area // nil: there are people only
 
 	detected Vendor  // what auto found in an earlier call
 	schema   *schema // of the last call that read it
@@ -44,8 +48,13 @@ func New(opts Options) (*Source, error) {
 	if s.servers, err = s.opts.parseServers(); err != nil {
 		errs = append(errs, err)
 	}
-	if s.bases, s.exclude, err = parseBases(opts.Users); err != nil {
+	if s.users, err = newArea(record.User, s.opts.Users); err != nil {
 		errs = append(errs, err)
+	}
+	if s.opts.Groups != nil {
+		if s.groups, err = newArea(record.Group, s.opts.Groups.Entries); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if _, err = s.tlsConfig(server{}); err != nil {
 		errs = append(errs, err)
@@ -72,8 +81,8 @@ func (s *Source) Vendor(ctx context.Context) (v Vendor, err error) {
 }
 
 // Describe gives the names that expressions may use, from the server's schema
-// and users.attributes, without those of passwords and keys. Where the schema
-// may not be read, Names is nil.
+// and users.attributes (groups.attributes), without those of passwords and keys. Where the schema
+// may not be read, Names and GroupNames are nil.
 func (s *Source) Describe(ctx context.Context) (out record.Schema, err error) {
 	sess, err := s.connect(ctx)
 	if err != nil {
@@ -87,7 +96,13 @@ func (s *Source) Describe(ctx context.Context) (out record.Schema, err error) {
 	if err = chain(err, ctx.Err()); err != nil {
 		return record.Schema{}, err
 	}
-	return s.schema.describe(s.opts.Users.Attributes), nil
+	out = s.schema.describe(s.users.Attributes)
+	if s.groups != nil && out.Names != nil {
+		out.GroupNames = append(s.schema.describe(s.groups.Attributes).Names, groupName)
+		slices.Sort(out.GroupNames)
+		out.GroupNames = slices.Compact(out.GroupNames)
+	}
+	return out, nil
 }
 
 // learn reads the schema and keeps it for the reads that follow.
@@ -100,10 +115,10 @@ func (s *Source) learn(sess *session, root rootDSE) error {
 	return nil
 }
 
-// Read emits every person below the bases that the filter matches. The extent
+// Read emits every group and every person below the bases that the filters match. The extent
 // is always Full. An error means that the listing is not complete.
 func (s *Source) Read(ctx context.Context, want record.Want, emit record.Emit) (out record.Batch, err error) {
-	if want.Groups != nil {
+	if want.Groups != nil && s.groups == nil {
 		return record.Batch{}, errors.New("read groups: it is not said where they are")
 	}
 	sess, err := s.connect(ctx)
@@ -111,70 +126,71 @@ func (s *Source) Read(ctx context.Context, want record.Want, emit record.Emit) (
 		return record.Batch{}, err
 	}
 	defer func() { sess.close(err) }()
-	r, err := s.prepare(sess, want)
+	readers, err := s.prepare(sess, want, emit)
 	if err != nil {
 		return record.Batch{}, chain(err, ctx.Err())
 	}
-	r.emit = emit
-	for _, b := range s.bases {
-		before := r.count
-		if err := r.read(ctx, b); err != nil {
-			return record.Batch{}, r.explain(b, err)
+	var last *reader
+	for _, r := range readers {
+		if err := r.readAll(ctx); err != nil {
+			return record.Batch{}, err
 		}
-		if r.count == before && len(s.bases) > 1 {
-			r.warnings = append(r.warnings, fmt.Sprintf("base %s gave nobody", b.text))
-		}
+		out.Warnings = append(out.Warnings, r.warnings...)
+		last = r
 	}
 	if ctx.Err() != nil { // also when it came while the very last record was taken
 		return record.Batch{}, fmt.Errorf("read people from %s: %w; nothing was taken from this read", sess.server.text, ctx.Err())
 	}
-	if r.count == 0 {
-		return record.Batch{}, r.nobody()
+	at := position{Anchor: last.dec.slots[last.dec.anchor].name}
+	if j := last.join; j != nil {
+		first := readers[0].dec
+		at.Groups = first.slots[first.anchor].name
+		out.Unread, out.Warnings = j.close(), append(out.Warnings, j.warnings()...)
 	}
-	cursor, err := json.Marshal(position{Anchor: r.dec.slots[r.dec.anchor].name})
-	if err != nil {
+	if out.Cursor, err = json.Marshal(at); err != nil {
 		return record.Batch{}, err
 	}
-	return record.Batch{Extent: record.Full, Cursor: cursor, Warnings: r.warnings, Note: r.note()}, nil
+	out.Extent, out.Note = record.Full, note(readers)
+	return out, nil
 }
 
 // position is what the cursor holds: enough to notice that a vendor taken from
 // the rootDSE would give everybody another identity.
 type position struct {
 	Anchor string `json:"anchor"`
+	Groups string `json:"groups,omitempty"` // the anchor of groups; empty: they were not read
 }
 
-// anchorName is the attribute that identifies a person.
-func (s *Source) anchorName(v Vendor) string {
-	if s.opts.Users.Anchor != "" {
-		return s.opts.Users.Anchor
-	}
-	return dialects[v].anchor
-}
-
-// checkPosition compares the anchor with that of the last accepted read. A
+// checkPosition compares the anchors with those of the last accepted read. A
 // cursor that is not ours tells nothing.
-func (s *Source) checkPosition(from record.Cursor, v Vendor) error {
-	if len(from) == 0 || s.opts.Users.Anchor != "" {
-		return nil
-	}
+func (s *Source) checkPosition(want record.Want, v Vendor) error {
 	var last position
-	if json.Unmarshal(from, &last) != nil {
+	if len(want.From) == 0 || json.Unmarshal(want.From, &last) != nil {
 		return nil
 	}
-	if now := dialects[v].anchor; last.Anchor != "" && last.Anchor != now {
-		return fmt.Errorf("people were known by %s in the last read, but by %s at this server (%s): name the vendor or users.anchor", last.Anchor, now, v)
+	check := func(a *area, before string) error {
+		if now := dialects[v].anchor; a.Anchor == "" && before != "" && before != now {
+			return fmt.Errorf("%s were known by %s in the last read, but by %s at this server (%s): name the vendor or %s.anchor",
+				entries[a.kind].many, before, now, v, a.key())
+		}
+		return nil
 	}
-	return nil
+	if want.Groups != nil {
+		if err := check(s.groups, last.Groups); err != nil {
+			return err
+		}
+	}
+	return check(s.users, last.Anchor)
 }
 
-// prepare settles vendor, schema, filter and attributes for one read.
-func (s *Source) prepare(sess *session, want record.Want) (*reader, error) {
+// prepare settles vendor, schema, filters and attributes for one read: of groups, where
+// they are asked for, and then of people.
+func (s *Source) prepare(sess *session, want record.Want, emit record.Emit) ([]*reader, error) {
 	root, err := s.readRoot(sess)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkPosition(want.From, root.vendor); err != nil {
+	if err := s.checkPosition(want, root.vendor); err != nil {
 		return nil, err
 	}
 	if !s.schooled {
@@ -182,16 +198,32 @@ func (s *Source) prepare(sess *session, want record.Want) (*reader, error) {
 			return nil, err
 		}
 	}
-	dec, err := newDecoder(s, root.vendor, want.Names)
-	if err != nil {
-		return nil, fmt.Errorf("read people from %s: %w", sess.server.text, err)
+	var out []*reader
+	var j *join
+	add := func(a *area, names []string) error {
+		dec, err := newDecoder(s.schema, root.vendor, a, names)
+		if err != nil {
+			return fmt.Errorf("read %s from %s: %w", entries[a.kind].many, sess.server.text, err)
+		}
+		dec.joins(j)
+		out = append(out, &reader{src: s, area: a, sess: sess, dec: dec, join: j, emit: emit, filter: a.filterAt(root.vendor)})
+		return nil
 	}
-	r := &reader{src: s, sess: sess, dec: dec, filter: s.opts.Users.Filter}
-	if r.filter == "" {
-		r.filter = DefaultFilter(root.vendor)
+	if want.Groups != nil {
+		j = newJoin(root.vendor, s.opts.Groups.Members, want.Groups.Link)
+		if err := add(s.groups, want.Groups.Names); err != nil {
+			return nil, err
+		}
 	}
-	if root.paging {
-		r.paging, err = r.answersPaging()
+	if err := add(s.users, want.Names); err != nil {
+		return nil, err
 	}
-	return r, err
+	for _, r := range out {
+		if root.paging {
+			if r.paging, err = r.answersPaging(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
 }

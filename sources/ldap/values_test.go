@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"scimsync/sync/record"
 )
 
 func unhex(t *testing.T, s string) []byte {
@@ -150,12 +152,12 @@ func TestCollidingNames(t *testing.T) {
 		t.Errorf("names: %q", got.Names)
 	}
 	for name, want := range map[string]string{"site-code": "site-code", "rfc822_mailbox": "mail", "mail": "mail"} {
-		if attribute, err := sch.resolve(name, nil); attribute != want || err != nil {
+		if attribute, err := sch.resolve(name, &area{kind: record.User}); attribute != want || err != nil {
 			t.Errorf("%s: %s, %v", name, attribute, err)
 		}
 	}
 	for _, name := range []string{"userpassword", "userPassword;binary", "none"} {
-		if attribute, err := sch.resolve(name, nil); err == nil {
+		if attribute, err := sch.resolve(name, &area{kind: record.User}); err == nil {
 			t.Errorf("%s was resolved to %s", name, attribute)
 		}
 	}

@@ -48,11 +48,15 @@ func ParseVendor(word string) (Vendor, error) {
 type dialect struct {
 	anchor string // the default anchor
 	filter string // the default filter
+	groups string // the default filter of groups
 	lock   string // the attribute that tells a disabled account; empty: none
 	expiry string // the attribute that tells when the account expires; empty: none
 }
 
-const personFilter = "(objectClass=person)"
+const (
+	personFilter = "(objectClass=person)"
+	groupFilter  = "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup)(objectClass=groupOfURLs))"
+)
 
 // dialects holds one row for each vendor, in the order of the constants. Auto
 // has none: it is settled before the row is needed.
@@ -61,12 +65,13 @@ var dialects = [...]dialect{
 		anchor: "objectGUID",
 		// Without computers, krbtgt and the like, whose deactivation would be absurd.
 		filter: "(&(objectCategory=person)(objectClass=user)(!(isCriticalSystemObject=TRUE)))",
+		groups: "(objectClass=group)",
 		lock:   "userAccountControl", expiry: "accountExpires",
 	},
-	OpenLDAP: {anchor: "entryUUID", filter: personFilter, lock: "pwdAccountLockedTime"},
-	DS389:    {anchor: "nsUniqueId", filter: personFilter, lock: "nsAccountLock"},
-	FreeIPA:  {anchor: "ipaUniqueID", filter: personFilter, lock: "nsAccountLock", expiry: "krbPrincipalExpiration"},
-	Generic:  {anchor: "entryUUID", filter: personFilter},
+	OpenLDAP: {anchor: "entryUUID", filter: personFilter, groups: groupFilter, lock: "pwdAccountLockedTime"},
+	DS389:    {anchor: "nsUniqueId", filter: personFilter, groups: groupFilter, lock: "nsAccountLock"},
+	FreeIPA:  {anchor: "ipaUniqueID", filter: personFilter, groups: "(objectClass=ipaUserGroup)", lock: "nsAccountLock", expiry: "krbPrincipalExpiration"},
+	Generic:  {anchor: "entryUUID", filter: personFilter, groups: groupFilter},
 }
 
 // DefaultFilter is the filter used where users.filter is empty. That of
@@ -78,6 +83,15 @@ func DefaultFilter(v Vendor) string {
 		return ""
 	}
 	return dialects[v].filter
+}
+
+// DefaultGroupFilter is the filter used where groups.filter is empty. For Auto it is
+// empty: ask Source.Vendor first.
+func DefaultGroupFilter(v Vendor) string {
+	if v == Auto || int(v) >= len(dialects) {
+		return ""
+	}
+	return dialects[v].groups
 }
 
 // Line is one line of a default map: an expression for a SCIM path.

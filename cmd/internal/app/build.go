@@ -64,7 +64,7 @@ func newLDAP(cfg *config.LDAP, idle time.Duration) (*source, error) {
 	}
 	options := ldap.Options{URLs: cfg.URLs, Vendor: vendor, PageSize: cfg.PageSize, IdleTimeout: idle,
 		TLS: ldap.TLS{CAFile: cfg.TLS.CAFile, StartTLS: cfg.TLS.StartTLS},
-		Users: ldap.Users{Base: cfg.Users.Base, Exclude: cfg.Users.Exclude, Filter: cfg.Users.Filter,
+		Users: ldap.Entries{Base: cfg.Users.Base, Exclude: cfg.Users.Exclude, Filter: cfg.Users.Filter,
 			Anchor: cfg.Users.Anchor, Attributes: cfg.Users.Attributes}}
 	if cfg.Users.Scope == config.ScopeOne {
 		options.Users.Scope = ldap.One

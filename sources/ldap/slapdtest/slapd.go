@@ -25,6 +25,7 @@ import (
 const (
 	Suffix  = "dc=example,dc=org"
 	People  = "ou=people," + Suffix
+	Groups  = "ou=groups," + Suffix
 	BindDN  = "cn=reader," + Suffix
 	BindPW  = "reader-secret"
 	RootDN  = "cn=root," + Suffix
@@ -35,7 +36,7 @@ const (
 // Options says what a server holds and how it behaves. The zero value is an
 // empty tree behind ldap:// and ldapi://.
 type Options struct {
-	// LDIF is loaded behind the suffix, People and the reader; see Persons.
+	// LDIF is loaded behind the suffix, People, Groups and the reader; see Persons and Group.
 	LDIF string
 	// TLS adds ldaps://, StartTLS and a certificate for 127.0.0.1 and localhost.
 	TLS bool
@@ -92,6 +93,10 @@ dc: example
 dn: ou=people,dc=example,dc=org
 objectClass: organizationalUnit
 ou: people
+
+dn: ou=groups,dc=example,dc=org
+objectClass: organizationalUnit
+ou: groups
 
 dn: cn=reader,dc=example,dc=org
 objectClass: organizationalRole
