@@ -49,12 +49,11 @@ func (f *Flow) client(c *plan.Change) apply.Target {
 //	matchGroups   those that have none at the target: found, or to be made
 //	additions     who is to be added, once it is known who will have an account
 type grouping struct {
-	graphs map[string]*graph // by source, as far as they are needed
-	find   *changes          // groups without one at the target, as creates
-	rows   []*groupRow       // whose members are compared
-	comes  map[string]*marks // by source: who has an active account after this run and had none before
-	goes   map[string]*marks // by source: who has none any more
-	made   map[string]*marks // by source: the groups that the plan makes
+	find  *changes          // groups without one at the target, as creates
+	rows  []*groupRow       // whose members are compared
+	comes map[string]*marks // by source: who has an active account after this run and had none before
+	goes  map[string]*marks // by source: who has none any more
+	made  map[string]*marks // by source: the groups that the plan makes
 	// waits are digests of changes of members that wait for their next try.
 	waits []string
 }
@@ -94,7 +93,7 @@ func (w *work) groupsOf() error {
 	if err := w.store.ForgetMoved(w.flow.Target); err != nil {
 		return err
 	}
-	w.groups = grouping{graphs: map[string]*graph{}, find: &changes{dir: w.engine.Dir}}
+	w.groups = grouping{find: &changes{dir: w.engine.Dir}}
 	if err := w.comings(); err != nil {
 		return err
 	}
@@ -301,15 +300,6 @@ func (w *work) groupsWith(source string, people *marks) (*marks, error) {
 }
 
 // graph gives the graph of a source, read once.
-func (w *work) graph(source string) (*graph, error) {
-	if g := w.groups.graphs[source]; g != nil {
-		return g, nil
-	}
-	g, err := loadGraph(w.store, source)
-	w.groups.graphs[source] = g
-	return g, err
-}
-
 // group decides for one group.
 func (w *work) group(row *ledger.Row, entry *ledger.Entry, mapper *mapping.Mapper) error {
 	if entry != nil && entry.Job != w.flow.Job {

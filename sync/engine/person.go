@@ -22,7 +22,10 @@ func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
 		Leavers: w.flow.Leavers, Fate: w.flow.Fate, Shape: w.shape, Cause: plan.Cause{By: plan.CauseSource, What: "not in " + row.Key.Source + " any more"}}
 	var due time.Time
 	if row.Absent == 0 {
-		result := w.mappers[row.Key.Source].Map(row.Record(), w.at)
+		result, err := w.mapped(row)
+		if err != nil {
+			return err
+		}
 		// Who is known to be inactive is deactivated, whatever else cannot be mapped.
 		leaves := result.In == record.True && result.Active == record.False &&
 			(in.Intent != nil || entry != nil && entry.Standing == ledger.Live)
@@ -131,6 +134,8 @@ func (w *work) cause(row *ledger.Row, in *diff.Input) plan.Cause {
 		return plan.Cause{By: plan.CauseTime, What: "a date has come"}
 	case row.Seq <= w.base.Planned[row.Key.Source] && w.base.MapVersion != w.next.MapVersion && w.base.MapVersion != "":
 		return plan.Cause{By: plan.CauseConfig, What: "the job's mapping or scope changed"}
+	case !in.Present && w.outside(row):
+		return plan.Cause{By: plan.CauseSource, What: "out of the job's scope: in no group of members_of"}
 	case !in.Present:
 		return plan.Cause{By: plan.CauseSource, What: "out of the job's scope"}
 	case in.Early && in.Entry == nil:

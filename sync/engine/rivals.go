@@ -30,7 +30,10 @@ func (m *matching) findRivals() error {
 		if !known || row.Absent > 0 {
 			continue
 		}
-		result := m.mappers[key.Source].Map(row.Record(), m.at)
+		result, err := m.mapped(&row)
+		if err != nil {
+			return err
+		}
 		if result.Err != nil || result.In != record.True || result.Active != record.True {
 			continue
 		}

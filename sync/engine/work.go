@@ -56,8 +56,11 @@ type work struct {
 	conflicts []plan.Problem
 	parked    []plan.Problem
 	protected int
-	groups    grouping // from groupsOf
-	unclaimed int      // from match; -1: not known
+	groups    grouping               // from groupsOf
+	graphs    map[string]*graph      // by source, as far as they are needed
+	scopes    map[string]*marks      // by source: who is in a group of members_of, as far as it is needed
+	names     map[string]*groupNames // by source: for the variable groups, as far as it is needed
+	unclaimed int                    // from match; -1: not known
 	notes     []string
 
 	// From people and match, too: what is to be stored before the first request.
@@ -80,6 +83,7 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 	}
 	w := &work{engine: e, store: e.Store, job: job, flow: flow, how: how, at: e.now(), base: base, shape: flow.Shape,
 		mappers: map[string]*mapping.Mapper{}, looks: map[record.Key]*ledger.Look{}, intents: map[record.Key]*ledger.Intent{},
+		graphs: map[string]*graph{}, scopes: map[string]*marks{}, names: map[string]*groupNames{},
 		changed: map[record.Key]bool{}, sought: map[record.Key]bool{}, unclaimed: -1, plan: &plan.Plan{}, reads: flow.Client.Reads(),
 		book: newBook(e.Dir), find: &changes{dir: e.Dir}, findLeft: &changes{dir: e.Dir}}
 	w.next = ledger.Progress{Planned: map[string]uint64{}, Contact: base.Contact}
@@ -88,6 +92,9 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 		w.next.MapVersion += flow.Programs[src.Name].Version() + " "
 	}
 	w.next.MapVersion += fmt.Sprintf("%d", flow.Leavers)
+	if len(flow.MembersOf) > 0 {
+		w.next.MapVersion += fmt.Sprintf(" members of %q", slices.Sorted(slices.Values(flow.MembersOf)))
+	}
 	if flow.Groups != nil {
 		w.next.MapVersion += flow.Groups.version(job)
 	}

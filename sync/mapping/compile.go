@@ -22,7 +22,7 @@ import (
 func Compile(spec Spec) (*Program, []Problem) {
 	c := &compiler{
 		spec:  &spec,
-		names: &names{schema: spec.Schema, source: spec.Source, read: spec.Read, used: map[string]int{}},
+		names: &names{schema: spec.Schema, source: spec.Source, read: spec.Read, groups: spec.Groups, used: map[string]int{}},
 		p:     &Program{shape: spec.Shape},
 	}
 	if spec.Include.Expr != "" {
@@ -143,8 +143,13 @@ func (o observer) Visit(node *ast.Node) { o(*node) }
 
 // notBool says what an expression is that can never be true or false.
 func notBool(root ast.Node) string {
-	if id, isName := root.(*ast.IdentifierNode); isName && strings.HasPrefix(id.Value, "$") && !strings.HasSuffix(id.Value, " ") {
-		return "a text"
+	if id, isName := root.(*ast.IdentifierNode); isName && strings.HasPrefix(id.Value, "$") {
+		switch {
+		case id.Value == "$groups ":
+			return "a list"
+		case !strings.HasSuffix(id.Value, " "):
+			return "a text"
+		}
 	}
 	switch t := root.Type(); t.Kind() {
 	case reflect.String:

@@ -32,7 +32,7 @@ func TestProblems(t *testing.T) {
 		{"title", `attr("Department")`, 0, []string{"title: department" + gone + "; did you mean departement?"}},
 		{"title", `values("zzz")`, 0, []string{"title: zzz" + lost}},
 		{"title", `first(zzz) + yyy`, 0, []string{"title: zzz" + lost, "title: yyy" + lost}},
-		{"title", `groups`, 0, []string{"title: groups" + lost}},
+		{"title", `groups`, 0, []string{"title: source hr has no groups; tell it where they are: add groups: under it"}},
 		{"title", `mail_1`, 0, []string{`title: mail_1 stands for "Mail 1" and "Mail-1"; write attr("Mail 1") for the first`}},
 		{"title", `attr("mail_1")`, 0, []string{`title: mail_1 stands for "Mail 1" and "Mail-1"; write attr("Mail 1") for the first`}},
 		{"title", `2nd_mail`, 0, []string{`title: bad number syntax: "2n" (1:2 of the expression); the attribute 2nd_mail is reached with attr("2nd_mail")`}},

@@ -13,7 +13,7 @@ type Expression struct{ mapper *Mapper }
 func CompileExpression(text string, spec Spec) (*Expression, []Problem) {
 	c := &compiler{
 		spec:  &spec,
-		names: &names{schema: spec.Schema, source: spec.Source, read: spec.Read, used: map[string]int{}},
+		names: &names{schema: spec.Schema, source: spec.Source, read: spec.Read, groups: spec.Groups, used: map[string]int{}},
 		p:     &Program{shape: spec.Shape},
 	}
 	code := c.code("expression", text, "command line", wantValue)
@@ -27,6 +27,9 @@ func CompileExpression(text string, spec Spec) (*Expression, []Problem) {
 
 // Names lists the attributes that the expression uses, sorted.
 func (e *Expression) Names() []string { return e.mapper.p.Names() }
+
+// Groups tells whether the expression uses the groups of a person: see Program.Groups.
+func (e *Expression) Groups() bool { return e.mapper.p.Groups() }
 
 // Eval gives the expression's value for a record: a string, a bool, a number, a list,
 // or nil for none. It is not for concurrent use.

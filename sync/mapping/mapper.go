@@ -45,6 +45,9 @@ type Mapper struct {
 	dead   []bool
 	due    time.Time
 	now    time.Time
+	// groups tells that the record says in which groups the person is, inGroups that it is
+	// asked for.
+	groups, inGroups bool
 	// expires is when account_enabled turns false; zero: never, or it is already.
 	expires time.Time
 }
@@ -53,7 +56,7 @@ type Mapper struct {
 func (p *Program) Mapper() *Mapper {
 	n := len(p.names)
 	m := &Mapper{p: p, env: map[string]any{}, single: make([]string, n), list: make([]string, n), at: make([]int, n),
-		count: make([]int, n), values: make([]any, len(p.lines)), dead: make([]bool, len(p.groups))}
+		count: make([]int, n), inGroups: p.Groups(), values: make([]any, len(p.lines)), dead: make([]bool, len(p.groups))}
 	for _, c := range p.codes() {
 		for _, s := range c.single {
 			m.single[s] = "$" + p.names[s]
@@ -164,6 +167,10 @@ func (m *Mapper) load(r *record.Record, at time.Time) {
 		m.env["$dn "] = strings.Clone(r.DN)
 	}
 	m.env["$account_enabled "] = m.enabled(r)
+	m.groups = r.Groups != nil
+	if m.inGroups {
+		m.env["$groups "] = sortedValues(r.Groups)
+	}
 }
 
 // present leaves out empty texts, which are no values. The record stays as it is.
@@ -285,6 +292,9 @@ func (m *Mapper) run(c *code) (any, error) {
 		if m.count[s] < 0 {
 			return nil, m.wrong(c, "the source did not read "+m.p.names[s])
 		}
+	}
+	if c.groups && !m.groups {
+		return nil, m.wrong(c, "it is not known which groups the person is in")
 	}
 	if c.enabled {
 		m.soon(m.expires)

@@ -19,6 +19,7 @@ type names struct {
 	schema record.Schema
 	source string
 	read   string         // the command that shows what it gives
+	groups bool           // it has groups
 	used   map[string]int // slots; renumbered in the end
 }
 
@@ -34,6 +35,18 @@ func (n *names) variable(name string) (string, *trouble) {
 		return "", &trouble{name + " is a credential; credentials are never read or sent", ""}
 	}
 	return name, n.known(name)
+}
+
+// inGroups tells why the groups of a person cannot be asked for.
+func (n *names) inGroups() *trouble {
+	if n.groups {
+		return nil
+	}
+	hint := "tell it where they are: add groups: under it"
+	if slices.Contains(n.schema.Names, "groups") {
+		hint = `its attribute of that name is attr("groups")`
+	}
+	return &trouble{strings.TrimSpace("source "+n.source) + " has no groups", hint}
 }
 
 // spelled resolves what stands in attr("…"): the source's spelling, or the

@@ -148,6 +148,14 @@ func (w *writer) identifier(node *ast.Node, id *ast.IdentifierNode) {
 		w.code.dn = true
 		ast.Patch(node, &ast.IdentifierNode{Value: "$dn "})
 		return
+	case id.Value == "groups":
+		if t := w.names.inGroups(); t != nil {
+			w.trouble = append(w.trouble, *t)
+			return
+		}
+		w.code.groups = true
+		ast.Patch(node, &ast.IdentifierNode{Value: "$groups "})
+		return
 	case id.Value == "$env":
 		w.fail("$env is not available; write attr(\"…\")")
 		return

@@ -60,6 +60,7 @@ type Spec struct {
 	Schema  record.Schema // of the source
 	Source  string        // the source's name, for messages
 	Read    string        // the command that shows what the source gives, for messages
+	Groups  bool          // the source has groups, so that expressions may ask for a person's
 }
 
 // Problem is one thing that is wrong with a Spec.
@@ -141,12 +142,19 @@ type code struct {
 	lists   []int // slots that are used with all their values
 	enabled bool  // account_enabled is used, which depends on the time
 	dn      bool
+	groups  bool   // the groups of the person are used
 	plain   string // the variable, for an expression that is nothing else
 }
 
 // Names lists the attributes of the source that the program needs, sorted, as the
 // source is to be asked for them.
 func (p *Program) Names() []string { return slices.Clone(p.names) }
+
+// Groups tells whether any expression uses the groups of a person: records to be mapped
+// have to have them.
+func (p *Program) Groups() bool {
+	return slices.ContainsFunc(p.codes(), func(c *code) bool { return c.groups })
+}
 
 // Version is a short text that changes whenever the result for some record could.
 func (p *Program) Version() string { return p.version }

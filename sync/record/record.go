@@ -87,6 +87,9 @@ type Record struct {
 	// Attrs holds one element for each name that was asked for of this kind (Want.Names,
 	// WantGroups.Names), in that order.
 	Attrs []Attr
+	// Groups are the names of all groups that a person is in, sorted. No source gives them: they
+	// follow from the links of all, and are put here for mappings that ask. nil: not known.
+	Groups []string
 	// Refs are the values by which links name this record, each in the one form that the
 	// source gives to such values (a DN as CanonDN has it, say). They are filled in only when
 	// groups are asked for.
