@@ -59,7 +59,7 @@ func Effective(out io.Writer, cfg *Config, job string) error {
 func (j *Job) tell(tell emit) {
 	path := "jobs." + j.Name
 	for _, f := range jobTable.fields {
-		if f.name != "users" && f.name != "leavers" && f.name != "guard" {
+		if f.name != "users" && f.name != "groups" && f.name != "leavers" && f.name != "guard" {
 			f.lines(j, under(path+"."+f.name, tell))
 		}
 	}

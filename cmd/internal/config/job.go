@@ -13,6 +13,7 @@ type Job struct {
 	Timezone    *time.Location
 	Jitter      time.Duration
 	Users       Users
+	Groups      *Groups // nil: groups are nobody's business
 	Leavers     Leavers
 	Guard       Guard
 	Pos         Pos
@@ -31,6 +32,7 @@ func (j *Job) Sources() []string {
 type To struct {
 	Target  Text
 	Users   Users
+	Groups  *Groups
 	Leavers Leavers
 	Guard   Guard
 }
@@ -91,9 +93,18 @@ type MapLine struct {
 	Drop bool // the line of the source's default map is dropped
 }
 
+// Groups says which groups a target is to have, and what it should hold of them; their members follow from the source.
+type Groups struct {
+	Include Text           // expression; empty: all of them
+	Match   []GroupMatchBy // in this order
+	Map     []MapLine      // in the order of the file
+	Leavers GroupLeavers
+}
+
 // Leavers says what becomes of people who left.
 type Leavers struct {
-	Action LeaverAction
+	Action  LeaverAction
+	Members LeaverMembers // of groups, whose accounts are deactivated
 }
 
 // Guard holds the limits on one run; see Limit.
@@ -104,8 +115,10 @@ type Guard struct {
 	Update     Limit
 	Create     Limit
 	Adopt      Limit
-	Rename     Limit         // login or anchor
-	Window     time.Duration // limits also count what was sent this long ago
+	Rename     Limit // login or anchor
+	// MemberRemove is held against the memberships of each group, and of all of them together.
+	MemberRemove Limit
+	Window       time.Duration // limits also count what was sent this long ago
 }
 
 // Limit trips when n > AtLeast and (n > Count or n > Percent of the live entries). A nil field is no limit.
@@ -117,22 +130,25 @@ type Limit struct {
 
 // The words that keys may hold.
 type (
-	Pick         string
-	Encoding     string
-	Vendor       string
-	Method       string
-	Scope        string
-	Grant        string
-	ClientMethod string
-	Before       string
-	LastDay      string
-	MatchBy      string
-	Existing     string
-	AdoptValues  string
-	Ownership    string
-	When         string
-	LeaverAction string
-	FirstRun     string
+	Pick          string
+	Encoding      string
+	Vendor        string
+	Method        string
+	Scope         string
+	Grant         string
+	ClientMethod  string
+	Before        string
+	LastDay       string
+	MatchBy       string
+	Existing      string
+	AdoptValues   string
+	Ownership     string
+	When          string
+	LeaverAction  string
+	LeaverMembers string
+	GroupMatchBy  string
+	GroupLeavers  string
+	FirstRun      string
 )
 
 // The words, each as it stands in the file.
@@ -195,6 +211,16 @@ const (
 	LeaverDelete     LeaverAction = "delete"
 	LeaverKeep       LeaverAction = "keep"
 
+	LeaverMembersKeep   LeaverMembers = "keep"   // their memberships stay until they are active again, or gone
+	LeaverMembersRemove LeaverMembers = "remove" // they are taken out of their groups
+
+	GroupMatchExternalID  GroupMatchBy = "externalId"
+	GroupMatchDisplayName GroupMatchBy = "displayName"
+
+	GroupUnlink GroupLeavers = "unlink" // it stays as it is
+	GroupEmpty  GroupLeavers = "empty"  // its members are taken out
+	GroupDelete GroupLeavers = "delete"
+
 	FirstRunHold FirstRun = "hold"
 	FirstRunGo   FirstRun = "go"
 )
@@ -205,6 +231,7 @@ type Flow struct {
 	Target  string
 	From    []string // sources
 	Users   Users
+	Groups  *Groups // nil: none
 	Leavers Leavers
 	Guard   Guard
 }
@@ -219,7 +246,7 @@ func (c *Config) Flows(job string) []Flow {
 	for _, to := range j.To {
 		flows = append(flows, Flow{
 			Job: j.Name, Target: to.Target.Value, From: j.Sources(),
-			Users: to.Users, Leavers: to.Leavers, Guard: to.Guard,
+			Users: to.Users, Groups: to.Groups, Leavers: to.Leavers, Guard: to.Guard,
 		})
 	}
 	return flows

@@ -122,6 +122,7 @@ func mapLines() kind[[]MapLine] {
 // overTable describes the lines of a job that one of its targets may change.
 var overTable = table[To]{fields: []field[To]{
 	key("users", usersTable.kind(), func(t *To) *Users { return &t.Users }, "Laid over the job's users."),
+	key("groups", optional(groupsTable.kind()), func(t *To) **Groups { return &t.Groups }, "Laid over the job's groups; null: none at this target."),
 	key("leavers", leaversTable.kind(), func(t *To) *Leavers { return &t.Leavers }, "Laid over the job's leavers."),
 	key("guard", guardTable.kind(), func(t *To) *Guard { return &t.Guard }, "Laid over the job's guard."),
 }}
@@ -129,7 +130,7 @@ var overTable = table[To]{fields: []field[To]{
 // toField is the list of a job's targets: names, or a name with lines that are laid over the job's.
 func toField() field[Job] {
 	return field[Job]{
-		name: "to", doc: "The targets, each a name, or a name with users, leavers or guard lines laid over this job's.",
+		name: "to", doc: "The targets, each a name, or a name with users, groups, leavers or guard lines laid over this job's.",
 		schema: func(mode) schema {
 			item := schema{"anyOf": []any{
 				schema{"type": "string", "minLength": 1},
@@ -162,7 +163,7 @@ func decodeTo(s spot, n *strictyaml.Node, j *Job) {
 	}
 	for i, item := range items {
 		at := s.item(i, item)
-		to := To{Users: j.Users, Leavers: j.Leavers, Guard: j.Guard}
+		to := To{Users: j.Users, Groups: j.Groups, Leavers: j.Leavers, Guard: j.Guard}
 		switch {
 		case item.Shape == strictyaml.Text:
 			to.Target = Text{Value: item.Text, Pos: at.at(item)}

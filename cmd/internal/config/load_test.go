@@ -143,16 +143,17 @@ func TestDefaults(t *testing.T) {
 			Match: []MatchBy{MatchExternalID, MatchUserName, MatchEmail},
 			Adopt: Adopt{Existing: ExistingAsk, Values: AdoptFill}, Own: Own{Default: OwnElements},
 		},
-		Leavers: Leavers{Action: LeaverDeactivate},
+		Leavers: Leavers{Action: LeaverDeactivate, Members: LeaverMembersKeep},
 		Guard: Guard{
-			FirstRun:   FirstRunHold,
-			Deactivate: Limit{Percent: pct(10), Count: num(50), AtLeast: 5},
-			Delete:     Limit{Count: num(0)},
-			Update:     Limit{Percent: pct(50), AtLeast: 10},
-			Create:     Limit{Percent: pct(20), Count: num(500), AtLeast: 10},
-			Adopt:      Limit{Count: num(0)},
-			Rename:     Limit{Percent: pct(5), Count: num(20), AtLeast: 5},
-			Window:     24 * time.Hour,
+			FirstRun:     FirstRunHold,
+			Deactivate:   Limit{Percent: pct(10), Count: num(50), AtLeast: 5},
+			Delete:       Limit{Count: num(0)},
+			Update:       Limit{Percent: pct(50), AtLeast: 10},
+			Create:       Limit{Percent: pct(20), Count: num(500), AtLeast: 10},
+			Adopt:        Limit{Count: num(0)},
+			Rename:       Limit{Percent: pct(5), Count: num(20), AtLeast: 5},
+			MemberRemove: Limit{Percent: pct(30), AtLeast: 10},
+			Window:       24 * time.Hour,
 		}}
 	if diff := cmp.Diff(want, cfg.Flows("staff")[0], ignore); diff != "" {
 		t.Error(diff)

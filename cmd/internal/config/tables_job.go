@@ -16,6 +16,7 @@ var jobTable = table[Job]{
 		keyOr("timezone", zone(), func(j *Job) **time.Location { return &j.Timezone }, time.UTC, "The zone of schedule, and of dates that name none."),
 		keyOr("jitter", duration(0), func(j *Job) *time.Duration { return &j.Jitter }, 0, "Each run starts up to this much later."),
 		key("users", usersTable.kind(), func(j *Job) *Users { return &j.Users }, "Who is in scope, and what a target should hold of them."),
+		key("groups", optional(groupsTable.kind()), func(j *Job) **Groups { return &j.Groups }, "Which groups a target is to have. Default: groups are left alone."),
 		key("leavers", leaversTable.kind(), func(j *Job) *Leavers { return &j.Leavers }, "What becomes of people who left."),
 		key("guard", guardTable.kind(), func(j *Job) *Guard { return &j.Guard }, "Limits on one run; what is over them waits for approve."),
 		toField().must(), // last: its lines are laid over those above
@@ -75,9 +76,20 @@ var adoptTable = table[Adopt]{fields: []field[Adopt]{
 		"fill sets what the account lacks, overwrite sets all that is mapped, keep sets nothing."),
 }}
 
+var groupsTable = table[Groups]{fields: []field[Groups]{
+	key("include", expression(), func(g *Groups) *Text { return &g.Include }, "The expression that is true of groups in scope. Default: all of them."),
+	keyOr("match", list(word(GroupMatchExternalID, GroupMatchDisplayName), inBrackets), func(g *Groups) *[]GroupMatchBy { return &g.Match },
+		[]GroupMatchBy{GroupMatchExternalID, GroupMatchDisplayName}, "By what a group that is there already is found, in this order."),
+	key("map", mapLines(), func(g *Groups) *[]MapLine { return &g.Map }, "SCIM paths and what they get. Default: displayName: name."),
+	keyOr("leavers", word(GroupUnlink, GroupEmpty, GroupDelete), func(g *Groups) *GroupLeavers { return &g.Leavers }, GroupUnlink,
+		"What becomes of a group that is gone, or out of scope: unlink leaves it as it is, empty takes its members out."),
+}}
+
 var leaversTable = table[Leavers]{fields: []field[Leavers]{
 	keyOr("action", word(LeaverDeactivate, LeaverDelete, LeaverKeep), func(l *Leavers) *LeaverAction { return &l.Action }, LeaverDeactivate,
 		"What becomes of the account of a person who left."),
+	keyOr("members", word(LeaverMembersKeep, LeaverMembersRemove), func(l *Leavers) *LeaverMembers { return &l.Members }, LeaverMembersKeep,
+		"Whether somebody whose account is deactivated stays a member of their groups."),
 }}
 
 var guardTable = table[Guard]{fields: []field[Guard]{
@@ -89,6 +101,7 @@ var guardTable = table[Guard]{fields: []field[Guard]{
 	keyOr("create", limit(), func(g *Guard) *Limit { return &g.Create }, bound(20, 500, 10), "Limit on creations."),
 	keyOr("adopt", limit(), func(g *Guard) *Limit { return &g.Adopt }, bound(none, 0, 0), "Limit on adoptions."),
 	keyOr("rename", limit(), func(g *Guard) *Limit { return &g.Rename }, bound(5, 20, 5), "Limit on changes of login or anchor."),
+	keyOr("member_remove", limit(), func(g *Guard) *Limit { return &g.MemberRemove }, bound(30, none, 10), "Limit on members taken out: of each group, and of all of them together."),
 	keyOr("window", duration(0), func(g *Guard) *time.Duration { return &g.Window }, 24*time.Hour, "Limits also count what was sent in this window."),
 }}
 
