@@ -131,11 +131,11 @@ func (b *builder) jobs(names []string) ([]engine.Job, error) {
 	if len(b.problems) > 0 && !b.lenient {
 		return nil, once(b.problems)
 	}
-	needed := b.needed(names)
+	needed, groupNames := b.needed(names), b.groupNames(names)
 	for i := range jobs {
 		for k := range jobs[i].Sources {
 			src := &jobs[i].Sources[k]
-			src.Names = slices.Sorted(maps.Keys(needed[src.Name]))
+			src.Names, src.GroupNames = slices.Sorted(maps.Keys(needed[src.Name])), groupNames[src.Name]
 		}
 	}
 	return jobs, nil
@@ -177,7 +177,7 @@ func (b *builder) flow(f config.Flow) (engine.Flow, error) {
 	if takesOver && !slices.Contains(match, plan.MatchEmail) {
 		match = append(match, plan.MatchEmail)
 	}
-	client, err := b.client(t, match)
+	client, err := b.client(t, match, groupMatch(f.Groups))
 	if err != nil {
 		return engine.Flow{}, err
 	}
@@ -193,11 +193,11 @@ func (b *builder) flow(f config.Flow) (engine.Flow, error) {
 			continue
 		}
 		for _, w := range program.Warnings() {
-			b.warn(&flow, w.String(), atPlace(w, f))
+			b.warn(&flow, w.String(), atPlace(w, f, "users"))
 		}
 	}
 	b.lookups(f, &flow, t.cfg.Profile)
-	return flow, nil
+	return flow, b.groups(f, &flow, client)
 }
 
 // owned gives the shape with what the job owns of multi-valued attributes.
@@ -221,18 +221,25 @@ func (b *builder) owned(shape resource.Shape, own config.Own) resource.Shape {
 	return shape
 }
 
+// described gives a source of which is known what it can give.
+func (b *builder) described(from string) (*source, error) {
+	src, err := b.source(from)
+	if err != nil || src.schema != nil {
+		return src, err
+	}
+	schema, err := src.Describe(b.ctx)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", from, err)
+	}
+	src.schema = &schema
+	return src, nil
+}
+
 // program compiles the mapping of a flow for one source.
 func (b *builder) program(f config.Flow, from string, shape resource.Shape) (*mapping.Program, error) {
-	src, err := b.source(from)
+	src, err := b.described(from)
 	if err != nil {
 		return nil, err
-	}
-	if src.schema == nil {
-		schema, err := src.Describe(b.ctx)
-		if err != nil {
-			return nil, fmt.Errorf("source %s: %w", from, err)
-		}
-		src.schema = &schema
 	}
 	if src.lines == nil {
 		if src.lines, err = src.defaults(b.ctx); err != nil {
@@ -253,14 +260,14 @@ func (b *builder) program(f config.Flow, from string, shape resource.Shape) (*ma
 		spec.Until = &mapping.Instant{Expr: a.Value.Value, Layout: a.Format.Layout, Zone: a.Zone,
 			LastDayIncluded: a.LastDay == config.LastDayIncluded, None: a.None, Place: a.Value.Pos.String()}
 	}
-	spec.Lines = b.lines(u, src.lines, from, shape)
+	spec.Lines = lines(u, src.lines, from, shape)
 	program, problems := mapping.Compile(spec)
 	if len(problems) > 0 && b.lenient {
 		program, _ = mapping.Compile(without(spec, problems))
 		return program, nil
 	}
 	for _, p := range problems {
-		b.problems = append(b.problems, atPlace(p, f))
+		b.problems = append(b.problems, atPlace(p, f, "users"))
 	}
 	return program, nil
 }
@@ -284,10 +291,18 @@ func without(spec mapping.Spec, problems []mapping.Problem) mapping.Spec {
 }
 
 // lines lays the lines of the config over the source's default map.
-func (b *builder) lines(u config.Users, defaults []defaultLine, from string, shape resource.Shape) []mapping.Line {
+func lines(u config.Users, defaults []defaultLine, from string, shape resource.Shape) []mapping.Line {
+	if u.MapOnly {
+		defaults = nil
+	}
+	return laid(u.Map, defaults, "default map of source "+from, shape)
+}
+
+// laid lays the lines of the config over those that stand without it.
+func laid(over []config.MapLine, defaults []defaultLine, place string, shape resource.Shape) []mapping.Line {
 	own := map[string]bool{}
 	var lines []mapping.Line
-	for _, l := range u.Map {
+	for _, l := range over {
 		own[canonical(shape, l.Path.Value)] = true
 		if l.Drop {
 			continue
@@ -295,12 +310,9 @@ func (b *builder) lines(u config.Users, defaults []defaultLine, from string, sha
 		when := map[config.When]resource.When{config.WhenCreate: resource.OnlyCreate, config.WhenEmpty: resource.OnlyEmpty}[l.When]
 		lines = append(lines, mapping.Line{Path: l.Path.Value, Expr: l.Expr.Value, When: when, Place: l.Path.Pos.String()})
 	}
-	if u.MapOnly {
-		return lines
-	}
 	for _, d := range defaults {
 		if !own[canonical(shape, d.path)] {
-			lines = append(lines, mapping.Line{Path: d.path, Expr: d.expr, Place: "default map of source " + from})
+			lines = append(lines, mapping.Line{Path: d.path, Expr: d.expr, Place: place})
 		}
 	}
 	return lines
@@ -314,12 +326,12 @@ func canonical(shape resource.Shape, path string) string {
 }
 
 // atPlace gives a mapping problem the place in the config that it came with.
-func atPlace(p mapping.Problem, f config.Flow) config.Problem {
+func atPlace(p mapping.Problem, f config.Flow, part string) config.Problem {
 	at := ""
 	if p.Service {
 		at = " at " + f.Target
 	}
-	problem := config.Problem{File: p.Place, Path: "jobs." + f.Job + ".users" + at + ": " + p.Path, Message: p.Message, Hint: p.Hint}
+	problem := config.Problem{File: p.Place, Path: "jobs." + f.Job + "." + part + at + ": " + p.Path, Message: p.Message, Hint: p.Hint}
 	parts := strings.Split(p.Place, ":")
 	if n := len(parts); n >= 3 {
 		var line, column int
@@ -404,7 +416,8 @@ func guard(g config.Guard) plan.Guard {
 	rule := func(l config.Limit) plan.Rule { return plan.Rule(l) }
 	return plan.Guard{FirstRunGoes: g.FirstRun == config.FirstRunGo, Rules: map[string]plan.Rule{
 		plan.LimitDeactivate: rule(g.Deactivate), plan.LimitDelete: rule(g.Delete), plan.LimitUpdate: rule(g.Update),
-		plan.LimitCreate: rule(g.Create), plan.LimitAdopt: rule(g.Adopt), plan.LimitRename: rule(g.Rename)}}
+		plan.LimitCreate: rule(g.Create), plan.LimitAdopt: rule(g.Adopt), plan.LimitRename: rule(g.Rename),
+		plan.LimitMemberRemove: rule(g.MemberRemove)}}
 }
 
 // jobNames gives the jobs that a command is for: those named, or all of them.

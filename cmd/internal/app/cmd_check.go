@@ -153,7 +153,7 @@ func (s *session) reachTarget(cfg *config.Target) error {
 	if err != nil {
 		return err
 	}
-	client, err := s.client(t, nil)
+	client, err := s.client(t, nil, nil)
 	if err != nil {
 		return fmt.Errorf("target %s: %w", cfg.Name, err)
 	}

@@ -69,7 +69,7 @@ func (s *session) driftOf(name string, o driftOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := s.clientThrough(t, nil, slowly(t))
+	client, err := s.clientWith(s.optionsOf(t, slowly(t)))
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (s *session) probeTarget(name string, f probeFlags) error {
 	if err != nil {
 		return err
 	}
-	client, err := s.client(t, nil)
+	client, err := s.client(t, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -179,8 +179,7 @@ func (s *session) mappedAt(target string) []string {
 					defaults = append(defaults, vendorLines(vendor)...)
 				}
 			}
-			b := builder{session: s}
-			for _, line := range b.lines(f.Users, defaults, target, shape) {
+			for _, line := range lines(f.Users, defaults, target, shape) {
 				paths = append(paths, canonical(shape, line.Path))
 			}
 		}

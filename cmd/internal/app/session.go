@@ -253,16 +253,21 @@ func (s *session) memoryOf(name string) (*scim.Memory, error) {
 	return scim.NewMemory(learned, save, say), nil
 }
 
-// client makes the way a flow speaks to a target: all flows share its lane.
-func (s *session) client(t *target, match []string) (*scim.Target, error) {
-	return s.clientThrough(t, match, gate(t.lane))
+// client makes the way a flow speaks to a target: all flows share its lane. It gives what
+// accounts and groups are found by.
+func (s *session) client(t *target, match, groups []string) (*scim.Target, error) {
+	options := s.optionsOf(t, gate(t.lane))
+	options.Match, options.MatchGroups = match, groups
+	return s.clientWith(options)
 }
 
-// clientThrough is client, with another gate.
-func (s *session) clientThrough(t *target, match []string, gate scim.Gate) (*scim.Target, error) {
+func (s *session) optionsOf(t *target, gate scim.Gate) scim.Options {
 	cfg := t.cfg
-	options := scim.Options{Name: cfg.Name, URL: cfg.URL, TLS: scim.TLS(cfg.TLS), Profile: t.profile, Timeout: cfg.Timeout, Concurrency: t.lane.Concurrency(),
-		Match: match, UserAgent: userAgent(), Gate: gate, Handler: t.handler, Auth: t.auth, Memory: t.memory}
+	return scim.Options{Name: cfg.Name, URL: cfg.URL, TLS: scim.TLS(cfg.TLS), Profile: t.profile, Timeout: cfg.Timeout, Concurrency: t.lane.Concurrency(),
+		UserAgent: userAgent(), Gate: gate, Handler: t.handler, Auth: t.auth, Memory: t.memory}
+}
+
+func (s *session) clientWith(options scim.Options) (*scim.Target, error) {
 	client, err := scim.New(options)
 	if err != nil {
 		return nil, err
