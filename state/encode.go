@@ -101,6 +101,7 @@ type storedLine struct {
 	Name   string      `json:"n,omitempty"`
 	Digest string      `json:"d"`
 	No     bool        `json:"x,omitempty"` // a human said no
+	Group  string      `json:"g,omitempty"`
 }
 
 type storedApproval struct {

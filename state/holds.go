@@ -83,7 +83,7 @@ func readLines(tx *bolt.Tx, b *bolt.Bucket) ([]ledger.HeldLine, error) {
 		}
 		for _, l := range page {
 			key := record.Key{Source: names[string(l.Source)], Kind: l.Kind, ID: l.ID}
-			lines = append(lines, ledger.HeldLine{Action: l.Action, Key: key, Name: l.Name, Digest: l.Digest, Rejected: l.No})
+			lines = append(lines, ledger.HeldLine{Action: l.Action, Key: key, Name: l.Name, Group: l.Group, Digest: l.Digest, Rejected: l.No})
 		}
 		return nil
 	})
@@ -129,7 +129,7 @@ func putLines(tx *bolt.Tx, flow *bolt.Bucket, lines []ledger.HeldLine) error {
 			if err != nil {
 				return err
 			}
-			stored[i] = storedLine{l.Action, k[:idLen], l.Key.Kind, l.Key.ID, l.Name, l.Digest, l.Rejected}
+			stored[i] = storedLine{l.Action, k[:idLen], l.Key.Kind, l.Key.ID, l.Name, l.Digest, l.Rejected, l.Group}
 		}
 		if err := putJSON(b, binary.BigEndian.AppendUint32(nil, n), stored); err != nil {
 			return err

@@ -12,18 +12,22 @@ import (
 	"scimsync/sync/apply"
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 )
 
 // conclude puts the plan together for the reader. Each works until the work is closed.
 func (w *work) conclude() error {
 	p := &plan.Plan{Job: w.flow.Job, Target: w.flow.Target, Base: w.baseDigest(), Source: sourceNames(w.job), At: w.at,
-		Each: w.each, Summary: map[plan.Action]int{}, Conflicts: w.conflicts, Parked: w.parked,
+		Each: w.each, Summary: map[plan.Action]int{}, Groups: map[plan.Action]int{}, Conflicts: w.conflicts, Parked: w.parked,
 		Protected: w.protected, Unclaimed: w.unclaimed, Notes: w.notes, Lookups: w.lookups()}
 	var all, held plan.Set
 	rejected := 0
 	takes := w.forecast()
 	err := w.each(func(c *plan.Change) error {
 		p.Summary[c.Action]++
+		if c.Key.Kind == record.Group && c.Member == nil {
+			p.Groups[c.Action]++
+		}
 		digest := c.Digest()
 		all.Add(digest)
 		if c.Held {

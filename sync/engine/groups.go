@@ -80,6 +80,7 @@ type groupRow struct {
 	removed       int       // of them are to be taken out
 	stays         *uint32   // somebody who is in it and stays, until their id is known
 	beside        string    // the id of their account; empty: not known
+	introduced    int       // newcomers whose names were looked for
 	pending       bool      // something is to be done about its members
 	due           time.Time // when a change of a member is tried again; zero: none waits
 }

@@ -337,6 +337,8 @@ func (c *comparing) change(d *difference, key record.Key, entry *ledger.Entry) e
 	if entry != nil && entry.Standing != ledger.Gone {
 		change.Member.RemoteID = entry.RemoteID
 		change.Member.Name = name(&ledger.Row{Key: key}, entry)
+	} else if err := c.introduce(row, change.Member); err != nil {
+		return err
 	}
 	if d.known != nil {
 		change.Parked = d.known.Parked
@@ -358,6 +360,25 @@ func (c *comparing) change(d *difference, key record.Key, entry *ledger.Entry) e
 		return c.along.add(change)
 	}
 	return c.book.add(change)
+}
+
+// mostIntroduced is of how many newcomers of a group the names are found out: for the reader,
+// who does not read more of them.
+const mostIntroduced = 20
+
+// introduce finds out the name of a member who has no account yet.
+func (c *comparing) introduce(row *groupRow, m *plan.Member) error {
+	if row.introduced++; row.introduced > mostIntroduced || m.Edge.Nested {
+		return nil
+	}
+	person, known, err := c.store.Row(m.Key)
+	if err != nil || !known {
+		return err
+	}
+	if result := c.mappers[m.Key.Source].Map(person.Record(), c.at); result.Name != "" {
+		m.Name = result.Name
+	}
+	return nil
 }
 
 func (c *comparing) cause(d *difference) plan.Cause {

@@ -113,7 +113,11 @@ func (w *work) hold() (*ledger.Hold, error) {
 			if no {
 				hold.Rejected = w.rejecter()
 			}
-			hold.Lines = append(hold.Lines, ledger.HeldLine{Action: string(c.Action), Key: c.Key, Name: c.Title(), Digest: c.Digest(), Rejected: no})
+			line := ledger.HeldLine{Action: string(c.Action), Key: c.Key, Name: c.Name, Digest: c.Digest(), Rejected: no}
+			if c.Member != nil {
+				line.Name, line.Group = c.Member.Name, c.Name
+			}
+			hold.Lines = append(hold.Lines, line)
 		}
 		return nil
 	})

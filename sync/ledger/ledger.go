@@ -134,6 +134,7 @@ type HeldLine struct {
 	Action string
 	Key    record.Key
 	Name   string
+	Group  string // of a change of a member: the group's name, while Key is the group's and Name the member's
 	Digest string // of the change
 	// Rejected tells that a human said no: the change is held whatever the limits say.
 	Rejected bool

@@ -35,6 +35,10 @@ func (p *printer) heldLines(lines []ledger.HeldLine, where string) {
 		byAction[action] = append(byAction[action], l)
 	}
 	for _, action := range order {
+		if action.ofMembers() {
+			p.heldMembers(action, byAction[action], where)
+			continue
+		}
 		for i, l := range byAction[action] {
 			if p.folds(i) {
 				p.line("%s", p.paint(faint, more(action, len(byAction[action])-i, where)))
@@ -43,6 +47,25 @@ func (p *printer) heldLines(lines []ledger.HeldLine, where string) {
 			sign, tone := action.mark()
 			p.line("%s %s", p.paint(tone, fmt.Sprintf("%s %-10s", sign, Safe(string(action)))), who(l.Name, l.Key.ID))
 		}
+	}
+}
+
+// heldMembers writes how many members come or go, by group.
+func (p *printer) heldMembers(action Action, lines []ledger.HeldLine, where string) {
+	n := map[record.Key]int{}
+	var order []ledger.HeldLine
+	for _, l := range lines {
+		if n[l.Key] == 0 {
+			order = append(order, l)
+		}
+		n[l.Key]++
+	}
+	for i, l := range order {
+		if p.folds(i) {
+			p.line("%s", p.paint(faint, fmt.Sprintf("… and in %s more groups; %s", number(len(order)-i), where)))
+			return
+		}
+		p.line("%s %s: %s", p.paint(yellow, "~"), who(l.Group, l.Key.ID), action.count(n[l.Key]))
 	}
 }
 
@@ -76,14 +99,21 @@ func WriteDifference(w io.Writer, added, removed []ledger.HeldLine, style Style)
 	type person struct {
 		action string
 		key    record.Key
+		member string
+	}
+	whose := func(l ledger.HeldLine) person {
+		if l.Group != "" {
+			return person{l.Action, l.Key, l.Name}
+		}
+		return person{l.Action, l.Key, ""}
 	}
 	before := map[person]int{}
 	for _, l := range removed {
-		before[person{l.Action, l.Key}]++
+		before[whose(l)]++
 	}
 	var changed, fresh []ledger.HeldLine
 	for _, l := range added {
-		if who := (person{l.Action, l.Key}); before[who] > 0 {
+		if who := whose(l); before[who] > 0 {
 			before[who]--
 			changed = append(changed, l)
 			continue
@@ -92,7 +122,7 @@ func WriteDifference(w io.Writer, added, removed []ledger.HeldLine, style Style)
 	}
 	var gone []ledger.HeldLine
 	for _, l := range slices.Backward(removed) {
-		if who := (person{l.Action, l.Key}); before[who] > 0 {
+		if who := whose(l); before[who] > 0 {
 			before[who]--
 			gone = append(gone, l)
 		}

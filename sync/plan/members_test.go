@@ -41,7 +41,7 @@ func TestMembersAsText(t *testing.T) {
 	_, got, _ := strings.Cut(b.String(), "\n")
 	got, _, _ = strings.Cut(got, "hold ")
 	want := `
-Create: 1
+Create groups: 1
 + create     group app-<wiki> (g2): new in hr
       displayName  app-<wiki>
 
@@ -57,7 +57,7 @@ Members: 9 members added, 1 member removed
       + P4 (24)
       + and 3 more
 
-1 member removed, 1 create, 9 members added; 11 calls.
+1 member removed, 1 group created, 9 members added; 11 calls.
 
 Held until a human says yes: 1 of 11 changes (`
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -16,14 +16,6 @@ type Problem struct {
 	Retry string `json:"retry,omitempty"`
 }
 
-// Title names whom a change is about.
-func (c *Change) Title() string {
-	if c.Member == nil {
-		return c.Name
-	}
-	return c.Member.Name + " in " + c.Name
-}
-
 // Problem is why a change waits.
 func (c *Change) Problem(why string) Problem {
 	if c.Member == nil {
@@ -45,9 +37,10 @@ type Plan struct {
 	Each func(fn func(*Change) error) error
 
 	Summary    map[Action]int
-	Calls      int           // requests that write
-	Lookups    int           // requests that were sent to make the plan; the run that carries it out sends them again
-	Estimate   time.Duration // that all of them take, at the pace of the target; 0: no time worth telling
+	Groups     map[Action]int // of Summary, what is about groups; what is about their members is not
+	Calls      int            // requests that write
+	Lookups    int            // requests that were sent to make the plan; the run that carries it out sends them again
+	Estimate   time.Duration  // that all of them take, at the pace of the target; 0: no time worth telling
 	Conflicts  []Problem
 	Parked     []Problem
 	Protected  int
@@ -58,6 +51,9 @@ type Plan struct {
 	Held       int
 	Notes      []string
 }
+
+// accounts is how many changes of an action are about accounts.
+func (p *Plan) accounts(action Action) int { return p.Summary[action] - p.Groups[action] }
 
 // Changes is how many changes the plan holds.
 func (p *Plan) Changes() int {

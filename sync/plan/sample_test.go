@@ -21,7 +21,7 @@ func key(id string) record.Key { return record.Key{Kind: record.User, Source: "h
 // made puts a plan together as the engine does: the numbers and digests follow from
 // the changes.
 func made(changes ...*Change) *Plan {
-	p := &Plan{Job: "staff", Target: "ringcentral", Base: "b45e", Source: "hr", At: noon, Summary: map[Action]int{}, Unclaimed: -1}
+	p := &Plan{Job: "staff", Target: "ringcentral", Base: "b45e", Source: "hr", At: noon, Summary: map[Action]int{}, Groups: map[Action]int{}, Unclaimed: -1}
 	p.Each = func(fn func(*Change) error) error {
 		for _, c := range changes {
 			if err := fn(c); err != nil {
@@ -37,6 +37,9 @@ func made(changes ...*Change) *Plan {
 			held.Add(c.Digest())
 		}
 		p.Summary[c.Action]++
+		if c.Kind == "group" {
+			p.Groups[c.Action]++
+		}
 		p.Calls += c.Calls()
 	}
 	p.Digest, p.Held = all.String(), held.Len()

@@ -6,13 +6,15 @@ import (
 	"math"
 	"strings"
 	"unicode/utf8"
+
+	"scimsync/sync/record"
 )
 
 // WriteText writes the plan for a human: what changes, phase by phase, who waits and
 // why, what the guard holds and how it is released, and the totals. Whatever the
 // names and values contain, it is safe for a terminal.
 func (p *Plan) WriteText(w io.Writer, style Style) error {
-	t := &textWriter{printer: newPrinter(w, style), plan: p, seen: map[Action]int{}, phase: -1}
+	t := &textWriter{printer: newPrinter(w, style), plan: p, part: part{phase: -1}}
 	t.header()
 	if err := p.Each(t.change); err != nil && t.err == nil {
 		t.err = err
@@ -30,11 +32,17 @@ func (p *Plan) WriteText(w io.Writer, style Style) error {
 // textWriter writes one plan.
 type textWriter struct {
 	*printer
-	plan  *Plan
-	phase int // the one under way; -1: none yet
-	seen  map[Action]int
+	plan *Plan
+	part part           // the one under way
+	seen map[Action]int // changes of the part
 	// members are written after all else, by group.
 	members memberships
+}
+
+// part is a phase of accounts, or of groups.
+type part struct {
+	phase  int // -1: none yet
+	groups bool
 }
 
 func (t *textWriter) header() {
@@ -59,9 +67,9 @@ func (t *textWriter) change(c *Change) error {
 		t.members.add(c, most)
 		return t.err
 	}
-	if phase := c.Action.Phase(); phase != t.phase {
+	if now := (part{c.Action.Phase(), c.Key.Kind == record.Group}); now != t.part {
 		t.endPhase()
-		t.phase = phase
+		t.part, t.seen = now, map[Action]int{}
 		t.beginPhase()
 	}
 	n := t.seen[c.Action]
@@ -144,9 +152,12 @@ func (t *textWriter) beginPhase() {
 	n := 0
 	for _, action := range t.inPhase() {
 		names = append(names, string(action))
-		n += t.plan.Summary[action]
+		n += t.count(action)
 	}
 	title := strings.Join(names, " and ")
+	if t.part.groups {
+		title += " groups"
+	}
 	if title != "" {
 		title = strings.ToUpper(title[:1]) + title[1:]
 	}
@@ -167,11 +178,19 @@ func (t *textWriter) endPhase() {
 func (t *textWriter) inPhase() []Action {
 	var actions []Action
 	for _, action := range Actions {
-		if action.Phase() == t.phase && t.plan.Summary[action] > 0 && !action.ofMembers() {
+		if action.Phase() == t.part.phase && t.count(action) > 0 && !action.ofMembers() {
 			actions = append(actions, action)
 		}
 	}
 	return actions
+}
+
+// count is how many changes of an action belong to the part under way.
+func (t *textWriter) count(action Action) int {
+	if t.part.groups {
+		return t.plan.Groups[action]
+	}
+	return t.plan.accounts(action)
 }
 
 func (t *textWriter) problems(title string, list []Problem, advice string) {

@@ -39,6 +39,11 @@ func (a Action) count(n int) string {
 	return count(n, string(a), string(a)+"s")
 }
 
+// countGroups is count for groups.
+func (a Action) countGroups(n int) string {
+	return count(n, "group", "groups") + " " + map[Action]string{Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}[a]
+}
+
 // ofMembers tells that an action changes a member of a group.
 func (a Action) ofMembers() bool { return a == AddMember || a == RemoveMember }
 
@@ -157,8 +162,11 @@ func HoldID(job, target, heldDigest string) string {
 func (p *Plan) Totals() string {
 	var parts []string
 	for _, action := range Actions {
-		if n := p.Summary[action]; n > 0 {
+		if n := p.accounts(action); n > 0 {
 			parts = append(parts, action.count(n))
+		}
+		if n := p.Groups[action]; n > 0 {
+			parts = append(parts, action.countGroups(n))
 		}
 	}
 	if len(parts) == 0 {
@@ -217,12 +225,12 @@ func (p *Plan) limitText(l ledger.Limit) string {
 	text := LimitText(l)
 	name, _, _ := strings.Cut(l.Limit, ".")
 	n, counted := map[string]int{
-		LimitDeactivate:   p.Summary[Deactivate],
+		LimitDeactivate:   p.accounts(Deactivate),
 		LimitDelete:       p.Summary[Delete],
-		LimitUpdate:       p.Summary[Update] + p.Summary[Reactivate],
-		LimitCreate:       p.Summary[Create],
+		LimitUpdate:       p.accounts(Update) + p.accounts(Reactivate),
+		LimitCreate:       p.accounts(Create),
 		LimitAdopt:        p.Summary[Adopt],
-		LimitRename:       p.Summary[Update] + p.Summary[Reactivate],
+		LimitRename:       p.accounts(Update) + p.accounts(Reactivate),
 		LimitMemberRemove: p.Summary[RemoveMember],
 	}[name]
 	if counted && l.Group == "" && l.N > n {
@@ -267,7 +275,10 @@ func (p *Plan) firstRunText() []string {
 	lines := []string{
 		fmt.Sprintf("Held: this is the first run of %s at %s, and nothing is sent before a human says yes (hold %s)", Safe(p.Job), Safe(p.Target), HoldID(p.Job, p.Target, p.HeldDigest)),
 		fmt.Sprintf("  It would adopt %s there already, and create %s.",
-			count(p.Summary[Adopt], "account that is", "accounts that are"), number(p.Summary[Create])),
+			count(p.accounts(Adopt), "account that is", "accounts that are"), number(p.accounts(Create))),
+	}
+	if n := p.Groups[Adopt] + p.Groups[Create]; n > 0 {
+		lines = append(lines, fmt.Sprintf("  Of groups it would adopt %s, and create %s; %s.", number(p.Groups[Adopt]), number(p.Groups[Create]), memberCount(p.Summary)))
 	}
 	if n := len(p.Conflicts); n > 0 {
 		lines = append(lines, fmt.Sprintf("  %s with another account: nothing is done for them until that is settled.",
