@@ -375,10 +375,11 @@ func (c *comparing) introduce(row *groupRow, m *plan.Member) error {
 	if err != nil || !known {
 		return err
 	}
-	if result := c.mappers[m.Key.Source].Map(person.Record(), c.at); result.Name != "" {
+	result, err := c.mapped(&person)
+	if err == nil && result.Name != "" {
 		m.Name = result.Name
 	}
-	return nil
+	return err
 }
 
 func (c *comparing) cause(d *difference) plan.Cause {
