@@ -124,7 +124,7 @@ func (s *State) Learned(target string) (learned []byte, err error) {
 }
 
 // PutLearned stores what a target's own code learned of its service. It means something
-// to that code only, and nothing is lost when it is: it is learned anew.
+// to that code only. When it is lost it is learned anew, what does harm at the service too.
 func (s *State) PutLearned(target string, learned []byte) error {
 	return s.update("learned", func(tx *bolt.Tx) error {
 		a, err := claimAccounts(tx, target)

@@ -112,7 +112,7 @@ func (w *write) judged(c call, a *answer) (r plan.Result) {
 func (w *write) send(c call) (a *answer, err error) {
 	c.id, c.limit = w.id, limitOne
 	if w.entered && w.gate != nil {
-		done, err := w.gate(w.ctx, w.draws(c.method, c.path, func() int { return len(c.body) }))
+		done, err := w.gate(w.ctx, w.draws(c.method, c.path, 0, func() int { return len(c.body) }))
 		if err != nil {
 			return nil, &outage{call: c, err: err, kind: unsent}
 		}

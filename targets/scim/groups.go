@@ -13,6 +13,8 @@ import (
 // changes and deletes them. It is safe for concurrent use.
 type Groups struct {
 	*Target
+
+	uncertain uncertain
 }
 
 func newGroups(s *service, match []string) *Groups {

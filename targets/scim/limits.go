@@ -11,17 +11,15 @@ import (
 type limit struct {
 	name    string
 	match   profile.Match
-	minBody int // bytes
+	minBody int  // bytes
+	members bool // what counts are the members that a request changes
 }
 
-// limitsOf leaves out limits on members: no request changes any, for groups are not
-// synchronised.
 func limitsOf(p *profile.Profile) []limit {
 	var limits []limit
 	for i := range p.Rate.Buckets {
-		if b := &p.Rate.Buckets[i]; b.Unit != profile.UnitMembers {
-			limits = append(limits, limit{b.Name(), b.Match, b.MinBody})
-		}
+		b := &p.Rate.Buckets[i]
+		limits = append(limits, limit{b.Name(), b.Match, b.MinBody, b.Unit == profile.UnitMembers})
 	}
 	for i := range p.Rate.DailyCaps {
 		c := &p.Rate.DailyCaps[i]
@@ -39,13 +37,13 @@ func (t *Target) Draws(changes ...*plan.Change) []plan.Draw {
 		return nil
 	}
 	if len(changes) > 1 {
-		return t.draws(http.MethodPost, t.profile.Paths.Bulk, func() int { return t.sizes(changes) })
+		return t.draws(http.MethodPost, t.profile.Paths.Bulk, 0, func() int { return t.sizes(changes) })
 	}
 	method, path, err := t.where(change)
 	if err != nil { // it will be refused without a request
 		return nil
 	}
-	return t.draws(method, path, func() int {
+	return t.draws(method, path, 0, func() int {
 		c, err := t.spell(change)
 		if err != nil {
 			return 0
@@ -54,15 +52,19 @@ func (t *Target) Draws(changes ...*plan.Change) []plan.Draw {
 	})
 }
 
-// draws matches a request with the limits. size is asked for only if any limit wants to
-// know it.
-func (t *Target) draws(method, path string, size func() int) []plan.Draw {
+// draws matches a request, which changes so many members, with the limits. size is asked for
+// only if any limit wants to know it.
+func (s *service) draws(method, path string, members int, size func() int) []plan.Draw {
 	var draws []plan.Draw
-	path = t.basePath + path
-	for i := range t.limits {
-		l := &t.limits[i]
-		if l.match.Fits(method, path) && (l.minBody == 0 || size() >= l.minBody) {
-			draws = append(draws, plan.Draw{Bucket: l.name, N: 1})
+	path = s.basePath + path
+	for i := range s.limits {
+		l := &s.limits[i]
+		n := 1
+		if l.members {
+			n = members
+		}
+		if n > 0 && l.match.Fits(method, path) && (l.minBody == 0 || size() >= l.minBody) {
+			draws = append(draws, plan.Draw{Bucket: l.name, N: n})
 		}
 	}
 	return draws

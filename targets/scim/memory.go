@@ -10,13 +10,15 @@ import (
 
 // Memory is what was learned of one service: what it refused, what it turned out not to
 // do, and how it describes itself. All Targets of the service share one. It makes us
-// ask for less (only anchorsHelp adds a lookup), and each fact is forgotten after a day, so that it is tried again.
+// ask for less (only anchorsHelp adds a lookup), and each fact is forgotten after a day, so that it is tried again. How
+// members are removed is remembered for longer: see removal.
 // It is safe for concurrent use.
 type Memory struct {
 	save func([]byte) error
 	say  func(string)
 
 	asking chan struct{} // full while somebody asks the service what it can do
+	trying chan struct{} // full while somebody tries how it removes members
 
 	mu    sync.Mutex
 	kept  kept
@@ -29,6 +31,7 @@ type kept struct {
 	Facts map[fact]time.Time `json:"facts,omitempty"`
 
 	Described *described `json:"described,omitempty"`
+	Removal   removal    `json:"removal,omitzero"`
 }
 
 // fact is one thing that was learned.
@@ -49,6 +52,10 @@ const (
 	ignoredForm    fact = "answered with success, and not done: "
 	etagWanted     fact = "wants versions"
 	etagUseless    fact = "takes no version for its own"
+	refusedForm    fact = "refused: "
+	unseen         fact = "nobody can tell who is in a group"
+	lookupsUseless fact = "cannot be asked whether somebody is in a group"
+	lookupsWork    fact = "can be asked whether somebody is in a group"
 	excludeRefused fact = "excludedAttributes is refused"
 )
 
@@ -59,7 +66,7 @@ const forgetAfter = 24 * time.Hour
 // the end of the process; say is told in a sentence what is done differently from now
 // on. Both may be nil.
 func NewMemory(stored []byte, save func([]byte) error, say func(string)) *Memory {
-	m := &Memory{save: save, say: say, asking: make(chan struct{}, 1)}
+	m := &Memory{save: save, say: say, asking: make(chan struct{}, 1), trying: make(chan struct{}, 1)}
 	_ = json.Unmarshal(stored, &m.kept) // what cannot be read is learned anew
 	return m
 }
@@ -149,16 +156,21 @@ func (m *Memory) tell(sentence string) {
 
 // store keeps what is remembered. A failure costs learning it again, and is said.
 func (m *Memory) store() {
+	if err := m.keep(); err != nil {
+		m.tell(fmt.Sprintf("what was learned could not be kept: %v", err))
+	}
+}
+
+// keep is store for what has to be kept before anything else is done.
+func (m *Memory) keep() error {
 	if m.save == nil {
-		return
+		return nil
 	}
 	m.mu.Lock()
 	text, err := json.Marshal(m.kept)
 	m.mu.Unlock()
-	if err == nil {
-		err = m.save(text)
-	}
 	if err != nil {
-		m.tell(fmt.Sprintf("what was learned could not be kept: %v", err))
+		return err
 	}
+	return m.save(text)
 }

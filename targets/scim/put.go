@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"scimsync/sync/plan"
+	"scimsync/sync/record"
 	"scimsync/sync/resource"
 	"scimsync/targets/scim/profile"
 )
@@ -45,7 +46,7 @@ func (w *write) replacement() (call, *plan.Result) {
 	}
 	c := call{method: http.MethodPut, path: path}
 	var body any
-	if w.profile.Put.Mode == profile.PutFull {
+	if w.profile.Put.Mode == profile.PutFull && w.kind.of == record.User { // a group would lose its members
 		whole := w.Target.body(w.change.Want.Resource, w.active())
 		whole.Add("id", w.change.RemoteID)
 		body = whole

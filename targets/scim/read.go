@@ -47,7 +47,7 @@ func (t *Target) tryRead(ctx context.Context, c call) (*answer, plan.Heard, erro
 
 // readOnce is one request: gate, request, answer. Only a whole 200 is no error.
 func (t *Target) readOnce(ctx context.Context, c call) (a *answer, heard plan.Heard, err error) {
-	draws := t.draws(c.method, c.path, func() int { return len(c.body) })
+	draws := t.draws(c.method, c.path, 0, func() int { return len(c.body) })
 	if t.gate != nil {
 		done, err := t.gate(ctx, draws)
 		if err != nil {

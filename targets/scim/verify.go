@@ -101,12 +101,26 @@ func (w *write) verified(method string, r plan.Result) plan.Result {
 	return plan.Result{Verdict: plan.Ignored, Err: err, Heard: r.Heard}
 }
 
-// unproven gives the forms of the change that are to be looked at.
-func (w *write) unproven(method string) []string {
-	mode := w.profile.Verify.AfterWrite
-	if mode == profile.VerifyNever && w.profile.Patch.SilentNoop {
+// verifies tells whether writes are looked at afterwards.
+func (s *service) verifies() profile.AfterWrite {
+	mode := s.profile.Verify.AfterWrite
+	if mode == profile.VerifyNever && s.profile.Patch.SilentNoop {
 		mode = profile.VerifyCanary
 	}
+	return mode
+}
+
+// looks tells whether what a form of change leaves behind is to be looked at.
+func (t *Target) looks(form string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	mode := t.verifies()
+	return mode == profile.VerifyAlways || mode == profile.VerifyCanary && !t.proven[form]
+}
+
+// unproven gives the forms of the change that are to be looked at.
+func (w *write) unproven(method string) []string {
+	mode := w.verifies()
 	if mode == profile.VerifyNever || method != http.MethodPatch && method != http.MethodPut {
 		return nil
 	}

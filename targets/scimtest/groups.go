@@ -2,7 +2,9 @@ package scimtest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,6 +26,10 @@ func RunGroups(t *testing.T, newServer func(*testing.T) scim.Options) {
 		{"rename", (*groupSuite).rename},
 		{"delete", (*groupSuite).remove},
 		{"list", (*groupSuite).list},
+		{"members", (*groupSuite).members},
+		{"an unknown member", (*groupSuite).unknownMember},
+		{"many members", (*groupSuite).manyMembers},
+		{"groups as members", (*groupSuite).nested},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			target, err := scim.New(newServer(t))
@@ -36,7 +42,7 @@ func RunGroups(t *testing.T, newServer func(*testing.T) scim.Options) {
 			if target.Groups() == nil {
 				t.Fatal(target.NoGroups())
 			}
-			part.run(&groupSuite{T: t, people: target, groups: target.Groups(), ctx: ctx})
+			part.run(&groupSuite{T: t, people: target, groups: target.Groups(), ctx: ctx, in: map[string]map[string]bool{}})
 		})
 	}
 }
@@ -47,6 +53,7 @@ type groupSuite struct {
 	groups *scim.Groups
 	ctx    context.Context
 	sent   int
+	in     map[string]map[string]bool // by group: who was put there
 }
 
 // Group is what a target should hold for the n-th sample group.
@@ -69,6 +76,12 @@ func CreateGroup(want resource.Wanted) *plan.Change {
 func ChangeGroup(action plan.Action, id string, ops ...resource.Op) *plan.Change {
 	return &plan.Change{Action: action, Kind: "group", RemoteID: id, Ops: ops,
 		Key: record.Key{Kind: record.Group, Source: "test", ID: id}}
+}
+
+// Member is a change of one member of a group; of is how many it has.
+func Member(action plan.Action, group, member string, of int) *plan.Change {
+	return &plan.Change{Action: action, Kind: plan.KindMember, RemoteID: group, Key: record.Key{Kind: record.Group, Source: "test", ID: group},
+		Member: &plan.Member{Key: record.Key{Kind: record.User, Source: "test", ID: member}, RemoteID: member, Of: of}}
 }
 
 func (s *groupSuite) apply(change *plan.Change, want plan.Verdict) plan.Result {
@@ -189,4 +202,134 @@ func (s *groupSuite) list() {
 			s.Errorf("%d groups: listed %d, complete %t, error %v", total, len(seen), complete, err)
 		}
 	}
+}
+
+// move puts members into a group, or takes them out, as many in a request as it takes, and
+// halves what is refused. It gives those that are refused by themselves.
+func (s *groupSuite) move(changes ...*plan.Change) (refused []string) {
+	s.Helper()
+	for pack := range slices.Chunk(changes, s.groups.Bulk().Ops) {
+		refused = append(refused, s.moveSome(pack)...)
+	}
+	return refused
+}
+
+func (s *groupSuite) moveSome(changes []*plan.Change) (refused []string) {
+	s.Helper()
+	s.sent++
+	results, whole := s.groups.ApplyAll(s.ctx, changes, fmt.Sprintf("suite-%d", s.sent))
+	if whole && results[0].Verdict == plan.Apart {
+		half := len(changes) / 2
+		return append(s.moveSome(changes[:half]), s.moveSome(changes[half:])...)
+	}
+	for i, r := range results {
+		switch change := changes[i]; r.Verdict {
+		case plan.Done:
+			if s.in[change.RemoteID] == nil {
+				s.in[change.RemoteID] = map[string]bool{}
+			}
+			if change.Action == plan.AddMember {
+				s.in[change.RemoteID][change.Member.RemoteID] = true
+			} else {
+				delete(s.in[change.RemoteID], change.Member.RemoteID)
+			}
+		case plan.Park:
+			refused = append(refused, change.Member.RemoteID)
+		default:
+			s.Fatalf("%s: verdict %d: %v", change, r.Verdict, r.Err)
+		}
+	}
+	return refused
+}
+
+func (s *groupSuite) each(action plan.Action, group string, members ...string) (changes []*plan.Change) {
+	for _, id := range members {
+		changes = append(changes, Member(action, group, id, len(s.in[group])))
+	}
+	return changes
+}
+
+// holdsMembers wants the server to show exactly those in a group who were put there.
+func (s *groupSuite) holdsMembers(group string) {
+	s.Helper()
+	a, err := s.groups.Raw(s.ctx, scim.Request{Method: "GET", Path: "/Groups/" + group})
+	if err != nil {
+		s.Fatal(err)
+	}
+	var body struct{ Members []struct{ Value string } }
+	if err := json.Unmarshal(a.Body, &body); err != nil {
+		s.Fatal(err)
+	}
+	for _, m := range body.Members {
+		if !s.in[group][m.Value] {
+			s.Errorf("%s is in the group, or is there twice", m.Value)
+		}
+		delete(s.in[group], m.Value)
+	}
+	for id := range s.in[group] {
+		s.Errorf("%s is not in the group", id)
+	}
+}
+
+// crowd makes so many people and gives their ids.
+func (s *groupSuite) crowd(n int) (ids []string) {
+	s.Helper()
+	for i := range n {
+		s.sent++
+		r := s.people.Apply(s.ctx, Create(Person(i)), fmt.Sprintf("suite-%d", s.sent))
+		if r.Verdict != plan.Done {
+			s.Fatal(r.Err)
+		}
+		ids = append(ids, r.Ack.RemoteID)
+	}
+	return ids
+}
+
+func (s *groupSuite) members() {
+	people := s.crowd(8)
+	one, other := s.create(Group(1)), s.create(Group(2))
+	s.move(s.each(plan.AddMember, one, people...)...)
+	s.move(s.each(plan.AddMember, other, people[0], people[1])...)
+	s.move(s.each(plan.RemoveMember, one, people[0], people[1], people[2], people[3])...)
+	s.move(append(s.each(plan.AddMember, one, people[0]), s.each(plan.RemoveMember, one, people[4], people[5])...)...)
+	again := s.each(plan.AddMember, one, people[0], people[6]) // as after a lost answer
+	for _, change := range again {
+		change.Doubt.Sent = true
+	}
+	s.move(again...)
+	s.apply(ChangeGroup(plan.Update, one, resource.Op{Op: "replace", Path: "displayName", Value: "app-renamed"}), plan.Done)
+	s.holdsMembers(one)
+	s.holdsMembers(other)
+	if gone := s.groups.Apply(s.ctx, Member(plan.AddMember, "no-such-group", people[0], 0), "gone-1"); gone.Verdict != plan.Vanished {
+		s.Errorf("a group that is not there: verdict %d: %v", gone.Verdict, gone.Err)
+	}
+}
+
+func (s *groupSuite) unknownMember() {
+	people := s.crowd(6)
+	group := s.create(Group(1))
+	refused := s.move(s.each(plan.AddMember, group, people[0], people[1], people[2], "no-such-account", people[3], people[4], people[5])...)
+	if len(refused) != 1 || refused[0] != "no-such-account" {
+		s.Errorf("refused: %v", refused)
+	}
+	s.holdsMembers(group)
+}
+
+func (s *groupSuite) manyMembers() {
+	people := s.crowd(250)
+	group := s.create(Group(1))
+	if refused := s.move(s.each(plan.AddMember, group, people...)...); refused != nil {
+		s.Errorf("refused: %v", refused)
+	}
+	s.move(s.each(plan.RemoveMember, group, people[:230]...)...)
+	s.holdsMembers(group)
+}
+
+func (s *groupSuite) nested() {
+	people := s.crowd(1)
+	outer, inner := s.create(Group(1)), s.create(Group(2))
+	add := Member(plan.AddMember, outer, inner, 0)
+	add.Member.Edge.Nested = true
+	s.move(add, Member(plan.AddMember, outer, people[0], 0))
+	s.holdsMembers(outer)
 }

@@ -126,10 +126,10 @@ type Patch struct {
 
 // Members is how people are put into groups and taken out.
 type Members struct {
-	// Add is array (add to `members`) or filter.
+	// Add is array (add to `members`) or filter (one operation each, with the member in the path).
 	Add MemberAdd `yaml:"add"`
 	// Remove is filter (members[value eq "…"], as RFC 7644 has it), array (path members with a value, which wipes the group at a
-	// strict service), replace_all, put, or none: there are no groups.
+	// strict service), replace_all (all who stay), put, or none: there are no groups. Its first uses are looked at, whatever it is.
 	Remove MemberRemove `yaml:"remove"`
 	// MaxPerRequest is the most members one request changes.
 	MaxPerRequest int `yaml:"max_per_request" is:"some"`
@@ -137,9 +137,9 @@ type Members struct {
 	MaxTotal int `yaml:"max_total"`
 	// OneOpPerRequest tells that several operations on members in one request go wrong. FusionAuth.
 	OneOpPerRequest bool `yaml:"one_op_per_request"`
-	// RequiresUsersFirst tells that members have to exist before they are put into a group.
-	RequiresUsersFirst bool `yaml:"requires_users_first"`
-	// InGet tells that reading a group gives its members. AWS: false.
+	// RequiresUsersFirst tells that members have to exist before they are put into a group. They always do.
+	RequiresUsersFirst bool `yaml:"requires_users_first" acts:"no"`
+	// InGet tells that reading a group gives its members; otherwise it is asked of each whether they are in it. AWS: false.
 	InGet bool `yaml:"in_get"`
 }
 

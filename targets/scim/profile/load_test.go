@@ -174,7 +174,7 @@ func TestOptions(t *testing.T) {
 
 // What nothing acts on is shown, and an option for it is an error: it would change nothing.
 func TestIdleKnobs(t *testing.T) {
-	for _, options := range []string{"members: {max_total: 3}", "create: {groups_with_members: true}", "health_path: /well", "auth: {token_url: https://example.org/token}"} {
+	for _, options := range []string{"members: {requires_users_first: true}", "create: {groups_with_members: true}", "health_path: /well", "auth: {token_url: https://example.org/token}"} {
 		_, err := Load("rfc", []byte(options))
 		if err == nil || !strings.Contains(err.Error(), "is only known of services: nothing acts on it yet (remove the line)") {
 			t.Errorf("%s: %v", options, err)
@@ -184,7 +184,7 @@ func TestIdleKnobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"members.remove": true, "create.groups_with_members": true, "deactivate.effect": false, "patch.max_ops": false} {
+	for name, want := range map[string]bool{"members.remove": false, "members.requires_users_first": true, "create.groups_with_members": true, "deactivate.effect": false, "patch.max_ops": false} {
 		if got := p.Knob(name).Idle; got != want {
 			t.Errorf("%s idle: %v", name, got)
 		}

@@ -6,8 +6,8 @@
 // for every knob that it sets where that is known from and how sure it is (Fact). Discovery and experience may narrow a profile,
 // and never switch on anything destructive.
 //
-// What is tagged acts:"no" is known of services, and shown, but nothing acts on it yet: groups are not synchronised. A profile may
-// say it; the options of a target may not, for they would change nothing.
+// What is tagged acts:"no" is known of services, and shown, but nothing acts on it. A profile may say it; the options of a target
+// may not, for they would change nothing.
 package profile
 
 import (
@@ -77,7 +77,7 @@ type Profile struct {
 	// Verify is whether to look at what a write left behind.
 	Verify Verify `yaml:"verify"`
 	// Members is how people are put into groups and taken out.
-	Members Members `yaml:"members" acts:"no"`
+	Members Members `yaml:"members"`
 
 	// Deactivate is how accounts are switched off, and what that does.
 	Deactivate Deactivate `yaml:"deactivate"`
