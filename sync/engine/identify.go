@@ -24,7 +24,8 @@ func (c *Changed) Error() string {
 }
 
 // identify compares the job, its sources and its targets with what their state
-// belongs to. What is seen for the first time is remembered.
+// belongs to. What is seen for the first time is remembered; what is not said any more
+// (the groups of a source that has none now) stays remembered until it is said again.
 func (e *Engine) identify(job Job) error {
 	stopped, err := e.Stopped(job)
 	if err != nil {
@@ -33,11 +34,13 @@ func (e *Engine) identify(job Job) error {
 	if stopped != nil {
 		return stopped
 	}
-	return e.eachIdentity(job, func(_ string, stored, _ map[string]string, put func() error) error {
-		if stored == nil {
-			return put()
+	return e.eachIdentity(job, func(_ string, stored, now map[string]string, put func(map[string]string) error) error {
+		all := maps.Clone(now)
+		maps.Copy(all, stored)
+		if maps.Equal(all, stored) {
+			return nil
 		}
-		return nil
+		return put(all)
 	})
 }
 
@@ -54,10 +57,8 @@ func (e *Engine) Stopped(job Job) (*Changed, error) {
 // their state belongs to.
 func (e *Engine) Changes(job Job) ([]string, error) {
 	var lines []string
-	err := e.eachIdentity(job, func(what string, stored, now map[string]string, _ func() error) error {
-		if stored != nil {
-			lines = append(lines, differences(what, stored, now)...)
-		}
+	err := e.eachIdentity(job, func(what string, stored, now map[string]string, _ func(map[string]string) error) error {
+		lines = append(lines, differences(what, stored, now)...)
 		return nil
 	})
 	return lines, err
@@ -65,17 +66,17 @@ func (e *Engine) Changes(job Job) ([]string, error) {
 
 // Accept remembers the job, its sources and its targets as they are now.
 func (e *Engine) Accept(job Job) error {
-	return e.eachIdentity(job, func(_ string, _, _ map[string]string, put func() error) error { return put() })
+	return e.eachIdentity(job, func(_ string, _, now map[string]string, put func(map[string]string) error) error { return put(now) })
 }
 
 // eachIdentity walks through everything that has an identity.
-func (e *Engine) eachIdentity(job Job, fn func(what string, stored, now map[string]string, put func() error) error) error {
+func (e *Engine) eachIdentity(job Job, fn func(what string, stored, now map[string]string, put func(map[string]string) error) error) error {
 	info, err := e.Store.Job(job.Name)
 	if err != nil {
 		return err
 	}
-	if err := fn("job "+job.Name, info.Fingerprint, job.Fingerprint, func() error {
-		return e.Store.PutJob(job.Name, ledger.JobInfo{Fingerprint: job.Fingerprint})
+	if err := fn("job "+job.Name, info.Fingerprint, job.Fingerprint, func(is map[string]string) error {
+		return e.Store.PutJob(job.Name, ledger.JobInfo{Fingerprint: is})
 	}); err != nil {
 		return err
 	}
@@ -84,8 +85,8 @@ func (e *Engine) eachIdentity(job Job, fn func(what string, stored, now map[stri
 		if err != nil {
 			return err
 		}
-		if err := fn("source "+src.Name, info.Fingerprint, src.Fingerprint, func() error {
-			info.Fingerprint = src.Fingerprint
+		if err := fn("source "+src.Name, info.Fingerprint, src.Fingerprint, func(is map[string]string) error {
+			info.Fingerprint = is
 			return e.Store.PutSource(src.Name, info)
 		}); err != nil {
 			return err
@@ -97,8 +98,8 @@ func (e *Engine) eachIdentity(job Job, fn func(what string, stored, now map[stri
 		if err != nil {
 			return err
 		}
-		if err := fn("target "+name, info.Fingerprint, flow.Identity, func() error {
-			info.Fingerprint = flow.Identity
+		if err := fn("target "+name, info.Fingerprint, flow.Identity, func(is map[string]string) error {
+			info.Fingerprint = is
 			return e.Store.PutTarget(name, info)
 		}); err != nil {
 			return err
@@ -108,20 +109,10 @@ func (e *Engine) eachIdentity(job Job, fn func(what string, stored, now map[stri
 }
 
 func differences(what string, stored, now map[string]string) []string {
-	if maps.Equal(stored, now) {
-		return nil
-	}
-	keys := map[string]bool{}
-	for k := range stored {
-		keys[k] = true
-	}
-	for k := range now {
-		keys[k] = true
-	}
 	var lines []string
-	for k := range keys {
-		if stored[k] != now[k] {
-			lines = append(lines, fmt.Sprintf("%s: %s was %q and is %q", what, k, stored[k], now[k]))
+	for k, was := range stored {
+		if is, said := now[k]; said && is != was {
+			lines = append(lines, fmt.Sprintf("%s: %s was %q and is %q", what, k, was, is))
 		}
 	}
 	sort.Strings(lines)

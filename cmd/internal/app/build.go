@@ -44,17 +44,28 @@ func newSource(cfg *config.Source, idle time.Duration) (*source, error) {
 }
 
 func newCSV(cfg *config.CSV) (*source, error) {
-	picks := map[config.Pick]csv.Pick{config.PickNewest: csv.Newest, config.PickName: csv.Name}
-	encodings := map[config.Encoding]csv.Encoding{config.EncodingUTF8: csv.UTF8, config.EncodingUTF16: csv.UTF16,
-		config.EncodingWindows1252: csv.Windows1252, config.EncodingISO885915: csv.ISO885915}
-	reader, err := csv.New(csv.Options{Path: cfg.Users.Path, Pick: picks[cfg.Users.Pick], Key: cfg.Users.Key,
-		Delimiter: cfg.Users.Delimiter, Encoding: encodings[cfg.Users.Encoding], Settled: cfg.Ready.Settled,
-		Manifest: cfg.Ready.Manifest, MaxAge: cfg.MaxAge, MinRows: cfg.MinRows})
+	users := csvFile(cfg.Users.CSVFile)
+	options := csv.Options{Path: users.Path, Pick: users.Pick, Key: cfg.Users.Key, Delimiter: users.Delimiter, Encoding: users.Encoding,
+		Settled: cfg.Ready.Settled, Manifest: cfg.Ready.Manifest, MaxAge: cfg.MaxAge, MinRows: cfg.MinRows}
+	identity := map[string]string{"kind": "csv", "key": cfg.Users.Key}
+	if g, m := cfg.Groups, cfg.Members; g != nil {
+		options.Groups = &csv.Groups{File: csvFile(g.CSVFile), Key: g.Key}
+		options.Members = &csv.Members{File: csvFile(m.CSVFile), Group: m.Group, User: m.User, Subgroup: m.Subgroup}
+		identity["groups key"] = g.Key
+	}
+	reader, err := csv.New(options)
 	if err != nil {
 		return nil, err
 	}
-	return &source{Source: reader, identity: map[string]string{"kind": "csv", "key": cfg.Users.Key},
+	return &source{Source: reader, identity: identity,
 		defaults: func(context.Context) ([]defaultLine, error) { return nil, nil }}, nil
+}
+
+func csvFile(f config.CSVFile) csv.File {
+	picks := map[config.Pick]csv.Pick{config.PickNewest: csv.Newest, config.PickName: csv.Name}
+	encodings := map[config.Encoding]csv.Encoding{config.EncodingUTF8: csv.UTF8, config.EncodingUTF16: csv.UTF16,
+		config.EncodingWindows1252: csv.Windows1252, config.EncodingISO885915: csv.ISO885915}
+	return csv.File{Path: f.Path, Pick: picks[f.Pick], Delimiter: f.Delimiter, Encoding: encodings[f.Encoding]}
 }
 
 func newLDAP(cfg *config.LDAP, idle time.Duration) (*source, error) {
@@ -63,11 +74,13 @@ func newLDAP(cfg *config.LDAP, idle time.Duration) (*source, error) {
 		return nil, err
 	}
 	options := ldap.Options{URLs: cfg.URLs, Vendor: vendor, PageSize: cfg.PageSize, IdleTimeout: idle,
-		TLS: ldap.TLS{CAFile: cfg.TLS.CAFile, StartTLS: cfg.TLS.StartTLS},
-		Users: ldap.Entries{Base: cfg.Users.Base, Exclude: cfg.Users.Exclude, Filter: cfg.Users.Filter,
-			Anchor: cfg.Users.Anchor, Attributes: cfg.Users.Attributes}}
-	if cfg.Users.Scope == config.ScopeOne {
-		options.Users.Scope = ldap.One
+		TLS: ldap.TLS{CAFile: cfg.TLS.CAFile, StartTLS: cfg.TLS.StartTLS}, Users: ldapEntries(cfg.Users)}
+	identity := map[string]string{"kind": "ldap"}
+	identify(identity, "", cfg.Users)
+	if g := cfg.Groups; g != nil {
+		options.Groups = &ldap.Groups{Entries: ldapEntries(g.LDAPEntries), Members: ldap.Members(g.Members)}
+		identify(identity, "groups ", g.LDAPEntries)
+		identity["groups members"] = strings.TrimSpace(g.Members.Attr + " " + g.Members.User)
 	}
 	options.Bind = ldap.Bind{User: cfg.Bind.User}
 	if cfg.Bind.Method == config.MethodExternal {
@@ -80,9 +93,7 @@ func newLDAP(cfg *config.LDAP, idle time.Duration) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{Source: reader,
-		identity: map[string]string{"kind": "ldap", "base": strings.Join(cfg.Users.Base, " | "), "anchor": cfg.Users.Anchor,
-			"filter": cfg.Users.Filter, "scope": string(cfg.Users.Scope), "exclude": strings.Join(cfg.Users.Exclude, " | ")},
+	return &source{Source: reader, identity: identity,
 		defaults: func(ctx context.Context) ([]defaultLine, error) {
 			vendor, err := reader.Vendor(ctx)
 			if err != nil {
@@ -90,6 +101,20 @@ func newLDAP(cfg *config.LDAP, idle time.Duration) (*source, error) {
 			}
 			return vendorLines(vendor), nil
 		}}, nil
+}
+
+func ldapEntries(e config.LDAPEntries) ldap.Entries {
+	out := ldap.Entries{Base: e.Base, Exclude: e.Exclude, Filter: e.Filter, Anchor: e.Anchor, Attributes: e.Attributes}
+	if e.Scope == config.ScopeOne {
+		out.Scope = ldap.One
+	}
+	return out
+}
+
+// identify notes what makes entries of a directory the ones they are.
+func identify(identity map[string]string, of string, e config.LDAPEntries) {
+	maps.Copy(identity, map[string]string{of + "base": strings.Join(e.Base, " | "), of + "anchor": e.Anchor,
+		of + "filter": e.Filter, of + "scope": string(e.Scope), of + "exclude": strings.Join(e.Exclude, " | ")})
 }
 
 func vendorLines(vendor ldap.Vendor) []defaultLine {

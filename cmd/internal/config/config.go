@@ -86,7 +86,7 @@ func (c *Config) Place(path string) Pos {
 	return Pos{File: c.File, Line: 1, Column: 1, Path: path}
 }
 
-// Source is one place that people are read from: exactly one of CSV and LDAP is set.
+// Source is one place that people, and maybe groups, are read from: exactly one of CSV and LDAP is set.
 type Source struct {
 	Name        string
 	RenamedFrom string  // the name this source had before, whose state it takes over; or ""
@@ -96,21 +96,67 @@ type Source struct {
 	Pos         Pos
 }
 
+// HasGroups says whether the source has groups.
+func (s *Source) HasGroups() bool {
+	return s.CSV != nil && s.CSV.Groups != nil || s.LDAP != nil && s.LDAP.Groups != nil
+}
+
+// Nested says who counts as a member of a group of the source that has groups in it; "" where it has none.
+func (s *Source) Nested() Nested {
+	switch {
+	case s.CSV != nil && s.CSV.Groups != nil:
+		return s.CSV.Groups.Nested
+	case s.LDAP != nil && s.LDAP.Groups != nil:
+		return s.LDAP.Groups.Nested
+	}
+	return ""
+}
+
+// Nested says who counts as a member of a group that has groups in it.
+type Nested string
+
+// The ways to see a group in a group.
+const (
+	NestedFlatten Nested = "flatten" // everybody in it, however deep
+	NestedKeep    Nested = "keep"    // the group itself
+	NestedDirect  Nested = "direct"  // nobody
+)
+
 // CSV is a source of files.
 type CSV struct {
 	Users   CSVUsers
+	Groups  *CSVGroups  // nil: there are none
+	Members *CSVMembers // set if Groups is
 	Ready   Ready
 	MaxAge  time.Duration // an older file fails the source; 0: any age
-	MinRows int           // a file with fewer rows fails the source
+	MinRows int           // a file with fewer people fails the source
 }
 
-// CSVUsers says which file holds people and how it is written.
-type CSVUsers struct {
+// CSVFile says where a file is and how it is written.
+type CSVFile struct {
 	Path      string // absolute; may be a glob
 	Pick      Pick   // which of several files that match
-	Key       string // the column that identifies a person
 	Delimiter rune
 	Encoding  Encoding
+}
+
+// CSVUsers says which file holds people.
+type CSVUsers struct {
+	CSVFile
+	Key string // the column that identifies a person
+}
+
+// CSVGroups says which file holds groups.
+type CSVGroups struct {
+	CSVFile
+	Key    string // the column that identifies a group
+	Nested Nested
+}
+
+// CSVMembers says which file holds who is in which group.
+type CSVMembers struct {
+	CSVFile
+	Group, User, Subgroup string // columns of keys; Subgroup may be ""
 }
 
 // Ready says when a file is known to be whole. The zero value: at once.
@@ -125,7 +171,8 @@ type LDAP struct {
 	Vendor   Vendor
 	Bind     Bind
 	TLS      LDAPTLS
-	Users    LDAPUsers
+	Users    LDAPEntries
+	Groups   *LDAPGroups // nil: there are none
 	PageSize int
 }
 
@@ -142,8 +189,21 @@ type LDAPTLS struct {
 	StartTLS bool
 }
 
-// LDAPUsers says which entries are people.
-type LDAPUsers struct {
+// LDAPGroups says which entries are groups, and how they name their members.
+type LDAPGroups struct {
+	LDAPEntries
+	Members LDAPMembers
+	Nested  Nested
+}
+
+// LDAPMembers says how groups name their members. The zero value: as the vendor's groups do.
+type LDAPMembers struct {
+	Attr string // of groups
+	User string // the attribute of people whose values stand in Attr; "": DNs do
+}
+
+// LDAPEntries says which entries are people, or groups.
+type LDAPEntries struct {
 	Base       []string // DNs
 	Exclude    []string // DNs of subtrees that are left out
 	Filter     string   // "": the vendor's

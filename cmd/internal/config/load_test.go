@@ -123,7 +123,7 @@ func TestDefaults(t *testing.T) {
 		t.Error(cfg.State.Dir)
 	}
 	wantCSV := Source{Name: "hr", MaxShrink: 40, CSV: &CSV{MinRows: 1,
-		Users: CSVUsers{Path: "/etc/scimsync/people.csv", Pick: PickNewest, Key: "id", Delimiter: ',', Encoding: EncodingUTF8}}}
+		Users: CSVUsers{CSVFile: CSVFile{Path: "/etc/scimsync/people.csv", Pick: PickNewest, Delimiter: ',', Encoding: EncodingUTF8}, Key: "id"}}}
 	if diff := cmp.Diff(wantCSV, *cfg.Source("hr"), ignore); diff != "" {
 		t.Error(diff)
 	}
@@ -178,6 +178,8 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 		cfg.State.Dir:                      filepath.Join(dir, "var/state"),
 		cfg.Source("hr").CSV.Users.Path:    filepath.Join(dir, "drop/people-*.csv"),
 		cfg.Source("ext").CSV.Users.Path:   "/srv/ext.csv",
+		cfg.Source("ext").CSV.Groups.Path:  filepath.Join(dir, "groups.csv"),
+		cfg.Source("ext").CSV.Members.Path: "/srv/members-*.csv",
 		cfg.Source("corp").LDAP.TLS.CAFile: filepath.Join(dir, "ca.pem"),
 		cloud.TLS.KeyFile:                  "/etc/client.key",
 		cloud.Protect.File:                 filepath.Join(dir, "protected.txt"),
@@ -253,12 +255,12 @@ func TestPlaces(t *testing.T) {
 		"sources.hr.csv.users":                  14,
 		"sources.ext.csv.min_rows":              20, // left to its default: what is above
 		"sources.corp.ldap.page_size":           5,  // merged
-		"sources.near.ldap.urls[1]":             44,
-		"jobs.staff.to.cloud.users.match":       115,
+		"sources.near.ldap.urls[1]":             46,
+		"jobs.staff.to.cloud.users.match":       127,
 		"jobs.staff.guard.deactivate.percent":   2, // an alias
 		"nothing.of.the.kind":                   1,
-		"jobs.staff.users.map.locale.value":     135,
-		"jobs.staff.users.active_from.before.x": 126,
+		"jobs.staff.users.map.locale.value":     147,
+		"jobs.staff.users.active_from.before.x": 138,
 	} {
 		got := cfg.Place(path)
 		if got.Line != line || got.Path != path || got.File != everything {
@@ -266,7 +268,7 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 	include := cfg.Flows("staff")[1].Users.Include
-	if want := (Text{Value: `"cloud" in groups`, Pos: Pos{File: everything, Line: 112, Column: 22, Path: "jobs.staff.to.cloud.users.include"}}); include != want {
+	if want := (Text{Value: `"cloud" in groups`, Pos: Pos{File: everything, Line: 124, Column: 22, Path: "jobs.staff.to.cloud.users.include"}}); include != want {
 		t.Errorf("got %+v, want %+v", include, want)
 	}
 }

@@ -74,28 +74,61 @@ func oneOf(names ...string) func(schema, mode) {
 	}
 }
 
-var csvTable = table[CSV]{fields: []field[CSV]{
-	key("users", csvUsersTable.kind(), func(c *CSV) *CSVUsers { return &c.Users }, "The file that holds people.").must(),
-	key("ready", readyTable.kind(), func(c *CSV) *Ready { return &c.Ready }, "When a file is known to be whole. Default: at once."),
-	key("max_age", given(duration(time.Second)), func(c *CSV) *time.Duration { return &c.MaxAge }, "An older file fails the source. Default: any age will do."),
-	keyOr("min_rows", integer(1, noLimit), func(c *CSV) *int { return &c.MinRows }, 1, "A file with fewer rows fails the source."),
-}}
-
-var csvUsersTable = table[CSVUsers]{
-	fields: []field[CSVUsers]{
-		key("path", filePath(), func(u *CSVUsers) *string { return &u.Path }, "The file; may be a glob such as drop/people-*.csv.").must(),
-		keyOr("pick", word(PickNewest, PickName), func(u *CSVUsers) *Pick { return &u.Pick }, PickNewest,
-			"Which of several files: newest by modification time, name for the highest file name."),
-		key("key", text("the name of a column"), func(u *CSVUsers) *string { return &u.Key }, "The column that identifies a person for good.").must(),
-		keyOr("delimiter", column(), func(u *CSVUsers) *rune { return &u.Delimiter }, ',', "One character, or the word tab."),
-		keyOr("encoding", word(EncodingUTF8, EncodingUTF16, EncodingWindows1252, EncodingISO885915), func(u *CSVUsers) *Encoding { return &u.Encoding }, EncodingUTF8,
-			"How the file is encoded."),
+var csvTable = table[CSV]{
+	fields: []field[CSV]{
+		key("users", csvUsersTable.kind(), func(c *CSV) *CSVUsers { return &c.Users }, "The file that holds people.").must(),
+		key("groups", pointer(csvGroupsTable.kind()), func(c *CSV) **CSVGroups { return &c.Groups }, "The file that holds groups; with members."),
+		key("members", pointer(csvMembersTable.kind()), func(c *CSV) **CSVMembers { return &c.Members }, "The file that holds who is in which group; with groups."),
+		key("ready", readyTable.kind(), func(c *CSV) *Ready { return &c.Ready }, "When a file is known to be whole. Default: at once."),
+		key("max_age", given(duration(time.Second)), func(c *CSV) *time.Duration { return &c.MaxAge }, "An older file fails the source. Default: any age will do."),
+		keyOr("min_rows", integer(1, noLimit), func(c *CSV) *int { return &c.MinRows }, 1, "A file with fewer people fails the source."),
 	},
-	check: func(s spot, u *CSVUsers) {
-		if _, err := path.Match(u.Path, ""); err != nil {
-			s.wrong(s.child("path"), strconv.Quote(u.Path)+" is not a glob", `close the bracket, or write \[ for a bracket`)
+	check: func(s spot, _ *CSV) {
+		if s.has("groups") != s.has("members") {
+			s.wrong(s.key(), "groups and members go together", "name both, or neither: who is in a group stands in a file of its own")
 		}
 	},
+	refine: func(s schema, _ mode) {
+		s["dependentRequired"] = schema{"groups": []any{"members"}, "members": []any{"groups"}}
+	},
+}
+
+// csvFile are the keys of a file, whatever is in it.
+func csvFile[T any](of func(*T) *CSVFile, more ...field[T]) table[T] {
+	return table[T]{
+		fields: append([]field[T]{
+			key("path", filePath(), func(t *T) *string { return &of(t).Path }, "The file; may be a glob such as drop/people-*.csv.").must(),
+			keyOr("pick", word(PickNewest, PickName), func(t *T) *Pick { return &of(t).Pick }, PickNewest,
+				"Which of several files: newest by modification time, name for the highest file name."),
+			keyOr("delimiter", column(), func(t *T) *rune { return &of(t).Delimiter }, ',', "One character, or the word tab."),
+			keyOr("encoding", word(EncodingUTF8, EncodingUTF16, EncodingWindows1252, EncodingISO885915), func(t *T) *Encoding { return &of(t).Encoding }, EncodingUTF8,
+				"How the file is encoded."),
+		}, more...),
+		check: func(s spot, t *T) {
+			if _, err := path.Match(of(t).Path, ""); err != nil {
+				s.wrong(s.child("path"), strconv.Quote(of(t).Path)+" is not a glob", `close the bracket, or write \[ for a bracket`)
+			}
+		},
+	}
+}
+
+var csvUsersTable = csvFile(func(u *CSVUsers) *CSVFile { return &u.CSVFile },
+	key("key", columnName(), func(u *CSVUsers) *string { return &u.Key }, "The column that identifies a person for good.").must())
+
+var csvGroupsTable = csvFile(func(g *CSVGroups) *CSVFile { return &g.CSVFile },
+	key("key", columnName(), func(g *CSVGroups) *string { return &g.Key }, "The column that identifies a group for good. Its name is in the column name, or else the key.").must(),
+	nestedField(func(g *CSVGroups) *Nested { return &g.Nested }))
+
+var csvMembersTable = csvFile(func(m *CSVMembers) *CSVFile { return &m.CSVFile },
+	key("group", columnName(), func(m *CSVMembers) *string { return &m.Group }, "The column that holds the key of a group.").must(),
+	key("user", columnName(), func(m *CSVMembers) *string { return &m.User }, "The column that holds the key of a person in it.").must(),
+	key("subgroup", columnName(), func(m *CSVMembers) *string { return &m.Subgroup }, "The column that holds the key of a group in it, in rows without a person. Default: groups hold people only."))
+
+func columnName() kind[string] { return text("the name of a column") }
+
+func nestedField[T any](of func(*T) *Nested) field[T] {
+	return keyOr("nested", word(NestedFlatten, NestedKeep, NestedDirect), of, NestedFlatten,
+		"Who is a member of a group at a target through a group in it: flatten is everybody in that, however deep, keep is that group itself, direct is nobody.")
 }
 
 var readyTable = table[Ready]{

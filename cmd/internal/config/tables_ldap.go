@@ -16,7 +16,8 @@ var ldapTable = table[LDAP]{
 			"Whose directory it is, which decides the default map and what a disabled account looks like; auto asks the rootDSE."),
 		key("bind", bindTable.kind(), func(l *LDAP) *Bind { return &l.Bind }, "Who scimsync is to the directory.").must(),
 		key("tls", ldapTLSTable.kind(), func(l *LDAP) *LDAPTLS { return &l.TLS }, "How the connection is protected."),
-		key("users", ldapUsersTable.kind(), func(l *LDAP) *LDAPUsers { return &l.Users }, "Which entries are people.").must(),
+		key("users", ldapUsersTable.kind(), func(l *LDAP) *LDAPEntries { return &l.Users }, "Which entries are people.").must(),
+		key("groups", pointer(ldapGroupsTable.kind()), func(l *LDAP) **LDAPGroups { return &l.Groups }, "Which entries are groups. Default: there are none."),
 		keyOr("page_size", integer(1, 100_000), func(l *LDAP) *int { return &l.PageSize }, 500, "How many entries to ask for at once."),
 	},
 	check: checkLDAP,
@@ -46,15 +47,58 @@ var ldapTLSTable = table[LDAPTLS]{fields: []field[LDAPTLS]{
 	keyOr("start_tls", yesNo(), func(t *LDAPTLS) *bool { return &t.StartTLS }, false, "Protect ldap:// by StartTLS, before the bind."),
 }}
 
-var ldapUsersTable = table[LDAPUsers]{fields: []field[LDAPUsers]{
-	key("base", list(text("a DN"), alone), func(u *LDAPUsers) *[]string { return &u.Base }, "The DN, or DNs, under which people are looked for.").must(),
-	key("exclude", list(text("a DN"), alone), func(u *LDAPUsers) *[]string { return &u.Exclude }, "DNs under which nobody is read."),
-	key("filter", text("an LDAP filter such as (objectClass=person)"), func(u *LDAPUsers) *string { return &u.Filter }, "Which entries are people. Default: the vendor's."),
-	keyOr("scope", word(ScopeSub, ScopeOne), func(u *LDAPUsers) *Scope { return &u.Scope }, ScopeSub, "sub for the whole subtree, one for the level under the base."),
-	keyOr("anchor", text("auto or the name of an attribute"), func(u *LDAPUsers) *string { return &u.Anchor }, "auto",
-		"The attribute that identifies a person for good: auto is the vendor's (objectGUID, entryUUID, …)."),
-	key("attributes", list(text("the name of an attribute"), inBrackets), func(u *LDAPUsers) *[]string { return &u.Attributes }, "Attributes to read although no mapping names them."),
+// ldapEntries are the keys that say which entries are read. who are the people, or the groups.
+func ldapEntries[T any](of func(*T) *LDAPEntries, who string, more ...field[T]) table[T] {
+	return table[T]{fields: append([]field[T]{
+		key("base", list(text("a DN"), alone), func(t *T) *[]string { return &of(t).Base }, "The DN, or DNs, under which "+who+" are looked for.").must(),
+		key("exclude", list(text("a DN"), alone), func(t *T) *[]string { return &of(t).Exclude }, "DNs under which nothing is read."),
+		key("filter", text("an LDAP filter such as (objectClass=person)"), func(t *T) *string { return &of(t).Filter }, "Which entries are "+who+". Default: the vendor's."),
+		keyOr("scope", word(ScopeSub, ScopeOne), func(t *T) *Scope { return &of(t).Scope }, ScopeSub, "sub for the whole subtree, one for the level under the base."),
+		keyOr("anchor", text("auto or the name of an attribute"), func(t *T) *string { return &of(t).Anchor }, "auto",
+			"The attribute that identifies an entry for good: auto is the vendor's (objectGUID, entryUUID, …)."),
+		key("attributes", list(text("the name of an attribute"), inBrackets), func(t *T) *[]string { return &of(t).Attributes }, "Attributes to read although no mapping names them."),
+	}, more...)}
+}
+
+var ldapUsersTable = ldapEntries(func(e *LDAPEntries) *LDAPEntries { return e }, "people")
+
+var ldapGroupsTable = ldapEntries(func(g *LDAPGroups) *LDAPEntries { return &g.LDAPEntries }, "groups",
+	keyOr("members", ldapMembers(), func(g *LDAPGroups) *LDAPMembers { return &g.Members }, LDAPMembers{},
+		"How groups name their members: auto takes member, uniqueMember and memberUid, and of Active Directory the primary group besides."),
+	nestedField(func(g *LDAPGroups) *Nested { return &g.Nested }))
+
+var ldapMembersTable = table[LDAPMembers]{fields: []field[LDAPMembers]{
+	key("attr", text("the name of an attribute"), func(m *LDAPMembers) *string { return &m.Attr }, "The attribute of groups that holds their members.").must(),
+	key("user", text("the name of an attribute"), func(m *LDAPMembers) *string { return &m.User }, "The attribute of people whose values stand in it. Default: DNs do, and in memberUid the uid."),
 }}
+
+// ldapMembers is the word auto, or an attribute of groups and what its values are.
+func ldapMembers() kind[LDAPMembers] {
+	const auto = "auto"
+	full := ldapMembersTable.kind()
+	return kind[LDAPMembers]{
+		schema: func(m mode) schema {
+			return schema{"anyOf": []any{schema{"enum": []any{auto}}, full.schema(m)}}
+		},
+		decode: func(s spot, n *strictyaml.Node, into *LDAPMembers) {
+			if n.Shape != strictyaml.Text {
+				full.decode(s, n, into)
+				return
+			}
+			*into = LDAPMembers{}
+			if n.Text != auto {
+				s.wrong(s.at(n), strconv.Quote(n.Text)+" is unknown here", "write auto, or {attr: ATTRIBUTE OF GROUPS, user: ATTRIBUTE OF PEOPLE}")
+			}
+		},
+		lines: func(value *LDAPMembers, tell emit) {
+			if value.Attr == "" {
+				tell("", auto)
+				return
+			}
+			full.lines(value, tell)
+		},
+	}
+}
 
 // ldapURL is the address of a server.
 func ldapURL() kind[string] {
@@ -102,11 +146,13 @@ func checkLDAP(s spot, l *LDAP) {
 	for i, raw := range l.URLs {
 		pos := s.child("urls[" + strconv.Itoa(i) + "]")
 		scheme, rest, _ := strings.Cut(raw, "://")
-		host := rest
+		host, port := rest, ""
 		if u, err := url.Parse(raw); err == nil {
-			host = u.Hostname()
+			host, port = u.Hostname(), u.Port()
 		}
 		switch {
+		case l.Groups != nil && (port == "3268" || port == "3269"):
+			s.wrong(pos, "a Global Catalog does not hold the members of all groups", "name the domain controller's own port, 636, or take groups out")
 		case scheme == "ldap" && !l.TLS.StartTLS && !isLoopback(host):
 			s.wrong(pos, "ldap:// without StartTLS would send the password in clear", "write ldaps://, or tls: {start_tls: true}")
 		case scheme != "" && scheme != "ldapi" && l.Bind.Method == MethodExternal:
