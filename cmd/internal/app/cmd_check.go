@@ -140,6 +140,20 @@ func (s *session) reachSource(name string) error {
 		return fmt.Errorf("source %s: %w", name, err)
 	}
 	fmt.Fprintf(s.Out, "source %s: reached, %s can be read\n", name, count(len(names), "attribute"))
+	if !s.cfg.Source(name).HasGroups() {
+		return nil
+	}
+	groups := &record.WantGroups{Names: []string{"name"}, Link: func(string, string) error { return errEnough }}
+	_, err = src.Read(s.ctx, record.Want{Groups: groups}, func(r *record.Record) error {
+		if r.Kind == record.Group {
+			return nil // the first membership ends it
+		}
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return fmt.Errorf("source %s: %w", name, err)
+	}
+	fmt.Fprintf(s.Out, "source %s: groups can be read\n", name)
 	return nil
 }
 

@@ -19,10 +19,15 @@ func (a *app) read() *cobra.Command {
 		Use:   "read SOURCE",
 		Short: "Show what a source gives: variables, values, types",
 		Long: "Reads a source and prints people as mappings see them: each attribute by the name of its variable. Without --raw only\n" +
-			"the attributes that a mapping uses. The whole source is read, so that an incomplete read is noticed; state is not touched.",
-		Example: "  scimsync read hr --limit 3\n  scimsync read corp --user jdoe --raw",
+			"the attributes that a mapping uses. --groups prints its groups, with how many the source says are in each, not counting\n" +
+			"who is in a group in it; --group one of them, with the keys of who is in it. The whole source is read, so that an\n" +
+			"incomplete read is noticed; state is not touched.",
+		Example: "  scimsync read hr --limit 3\n  scimsync read corp --user jdoe --raw\n  scimsync read corp --group app-sales",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if view.groups = view.groups || view.group != ""; view.groups && view.who != "" {
+				return usageError{errors.New("--user is for people, and --groups and --group are for groups: one at a time")}
+			}
 			s, err := a.openScratch("read")
 			if err != nil {
 				return err
@@ -31,16 +36,20 @@ func (a *app) read() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&view.who, "user", "", "only the people who have this value as key, DN or in any attribute")
-	c.Flags().IntVar(&view.limit, "limit", 10, "print at most this many people; 0: all")
+	c.Flags().BoolVar(&view.groups, "groups", false, "groups instead of people")
+	c.Flags().StringVar(&view.group, "group", "", "only the group with this name, key or DN, and who is in it")
+	c.Flags().IntVar(&view.limit, "limit", 10, "print at most this many people or groups; 0: all")
 	c.Flags().BoolVar(&view.raw, "raw", false, "all attributes that the source can give, not only those in use")
 	a.outputFlag(c)
 	return c
 }
 
 type readView struct {
-	who   string
-	limit int
-	raw   bool
+	who    string
+	groups bool
+	group  string
+	limit  int
+	raw    bool
 }
 
 // person is one record as it is printed.
@@ -60,6 +69,9 @@ func (s *session) readSource(name string, view readView) error {
 	src, err := s.source(name)
 	if err != nil {
 		return err
+	}
+	if view.groups {
+		return s.readGroups(name, src, view)
 	}
 	names, err := s.namesOf(name, view.raw)
 	if err != nil {
@@ -153,15 +165,18 @@ func (s *session) writePerson(r *record.Record) error {
 	}
 	t.AppendSeparator()
 	for _, a := range r.Attrs {
-		switch len(a.Values) {
-		case 0:
-			t.AppendRow(table.Row{a.Name, "nil"})
-		case 1:
-			t.AppendRow(table.Row{a.Name, fmt.Sprintf("%q", a.Values[0])})
-		default:
-			t.AppendRow(table.Row{a.Name, fmt.Sprintf("%d values: %q", len(a.Values), a.Values)})
-		}
+		t.AppendRow(table.Row{a.Name, valuesText(a.Values)})
 	}
 	_, err := fmt.Fprintln(s.Out, t.Render())
 	return err
+}
+
+func valuesText(values []string) string {
+	switch len(values) {
+	case 0:
+		return "nil"
+	case 1:
+		return fmt.Sprintf("%q", values[0])
+	}
+	return fmt.Sprintf("%d values: %q", len(values), values)
 }
