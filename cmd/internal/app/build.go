@@ -177,7 +177,8 @@ func (b *builder) job(name string) (engine.Job, error) {
 		if err != nil {
 			return job, err
 		}
-		job.Sources = append(job.Sources, engine.Source{Name: from, Reader: src, Fingerprint: src.identity, MaxShrink: b.cfg.Source(from).MaxShrink})
+		job.Sources = append(job.Sources, engine.Source{Name: from, Reader: src, Fingerprint: src.identity,
+			MaxShrink: b.cfg.Source(from).MaxShrink, Nested: nestings[b.cfg.Source(from).Nested()]})
 	}
 	for _, f := range b.cfg.Flows(name) {
 		flow, err := b.flow(f)

@@ -143,7 +143,7 @@ func (s *session) reachSource(name string) error {
 	if !s.cfg.Source(name).HasGroups() {
 		return nil
 	}
-	groups := &record.WantGroups{Names: []string{"name"}, Link: func(string, string) error { return errEnough }}
+	groups := &record.WantGroups{Names: []string{groupName}, Link: func(string, string) error { return errEnough }}
 	_, err = src.Read(s.ctx, record.Want{Groups: groups}, func(r *record.Record) error {
 		if r.Kind == record.Group {
 			return nil // the first membership ends it

@@ -77,12 +77,17 @@ func (s *session) readGroups(name string, src *source, view readView) error {
 
 // groupAttributes gives the attributes of groups to read: all, or those that the jobs use.
 func (s *session) groupAttributes(name string, src *source, all bool) ([]string, error) {
-	if !all {
-		return []string{"name"}, nil
-	}
 	schema, err := src.Describe(s.ctx)
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", name, err)
+	}
+	src.schema = &schema
+	if !all {
+		used := (&builder{session: s, ctx: s.ctx}).groupNames(nil)[name]
+		if len(used) == 0 {
+			used = []string{groupName}
+		}
+		return used, nil
 	}
 	return slices.DeleteFunc(slices.Clone(schema.GroupNames), func(n string) bool { return len(schema.Collides[n]) > 0 }), nil
 }
@@ -113,7 +118,7 @@ func called(rec *record.Record, who string) bool {
 		return true
 	}
 	return slices.ContainsFunc(rec.Attrs, func(a record.Attr) bool {
-		return a.Name == "name" && slices.ContainsFunc(a.Values, func(v string) bool { return strings.EqualFold(v, who) })
+		return a.Name == groupName && slices.ContainsFunc(a.Values, func(v string) bool { return strings.EqualFold(v, who) })
 	})
 }
 

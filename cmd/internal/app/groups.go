@@ -23,7 +23,7 @@ func (b *builder) groups(f config.Flow, flow *engine.Flow, client *scim.Target) 
 		return nil
 	}
 	if why := client.NoGroups(); why != "" {
-		problem := b.cfg.Place("jobs." + f.Job + ".groups").Problem(why, "people go on without groups; write groups: null at this target to have it said no more")
+		problem := b.cfg.Place("jobs."+f.Job+".groups").Problem(why, "people go on without groups; write groups: null at this target to have it said no more")
 		problem.Path = "jobs." + f.Job + ".groups at " + f.Target
 		b.warn(flow, "groups: "+why, problem)
 		return nil
@@ -61,7 +61,7 @@ func (b *builder) groupProgram(f config.Flow, from string, shape resource.Shape)
 	}
 	b.grouped(f, from)
 	place := b.cfg.Place("jobs." + f.Job + ".groups").String()
-	spec := mapping.Spec{Shape: shape, Source: from, Read: b.session.program().Command("read", from, "--raw"),
+	spec := mapping.Spec{Shape: shape, Source: from, Read: b.session.program().Command("read", from, "--groups", "--raw"),
 		Schema:  record.Schema{Names: src.schema.GroupNames},
 		Include: mapping.Line{Expr: f.Groups.Include.Value, Place: place},
 		Lines:   laid(f.Groups.Map, []defaultLine{{"displayName", groupName}}, "default map of groups", shape)}
@@ -113,9 +113,12 @@ func (b *builder) groupNamesOf(f config.Flow, from string) []string {
 	return append(program.Names(), groupName)
 }
 
+// nestings are the ways to see a group in a group, by their words in the config.
+var nestings = map[config.Nested]engine.Nesting{config.NestedFlatten: engine.Flatten, config.NestedKeep: engine.KeepNested, config.NestedDirect: engine.DirectOnly}
+
 // grouped tells of a job that wants groups of a source that has none.
 func (b *builder) grouped(f config.Flow, from string) {
-	if f.Groups == nil || b.sources[from].schema.GroupNames != nil {
+	if f.Groups == nil || b.cfg.Source(from).HasGroups() {
 		return
 	}
 	b.problems = append(b.problems, b.cfg.Place("jobs."+f.Job+".groups").Problem(fmt.Sprintf("source %s has no groups", from), "add groups: under it, or take groups: out of the job"))

@@ -103,7 +103,7 @@ func TestExampleIsRightInItsComments(t *testing.T) {
 		out = append(out, line)
 	}
 	all := strings.Join(out, "\n")
-	for _, part := range []string{"\n  corp:\n", "\n  cloud:\n", "\n      - cloud: {users", "\n      max_age: 26h", "method: simple", "basic: {username", "\n  telephony:\n", "\n        grant: jwt_bearer "} {
+	for _, part := range []string{"\n  corp:\n", "\n  cloud:\n", "\n      - cloud: {users", "\n      max_age: 26h", "\n      groups:\n", "\n      members:\n", "\n      groups:                  #", "method: simple", "basic: {username", "\n  telephony:\n", "\n        grant: jwt_bearer "} {
 		if !strings.Contains(all, part) {
 			t.Errorf("no longer in the example: %q", part)
 		}
