@@ -60,10 +60,10 @@ func Adopt(create *plan.Change, found *plan.Found, how Adoption, shape resource.
 	switch {
 	case mine:
 	case found.ExternalID != "":
-		return nil, fmt.Errorf("account %s has %s and belongs to externalId %q; this person's is %q",
-			found.ID, byText(found), found.ExternalID, anchor)
+		return nil, fmt.Errorf("%s %s has %s and belongs to externalId %q; the one here is %q",
+			noun(create), found.ID, byText(found), found.ExternalID, anchor)
 	case how.Never:
-		return nil, fmt.Errorf("account %s has %s, and adopt.existing is never", found.ID, byText(found))
+		return nil, fmt.Errorf("%s %s has %s, and adopt.existing is never", noun(create), found.ID, byText(found))
 	case found.Active == record.False:
 		return nil, fmt.Errorf("account %s has %s but is inactive and carries no externalId: it may be somebody else's from before; "+
 			"give it the externalId %q at the service to have it adopted", found.ID, byText(found), anchor)
@@ -136,6 +136,13 @@ func Left(create *plan.Change, found *plan.Found) *plan.Change {
 	edit := switched(resource.Edit{}, false)
 	c.Ops, c.Before, c.After = edit.Ops, edit.Before, edit.After
 	return c.Change
+}
+
+func noun(c *plan.Change) string {
+	if c.Key.Kind == record.Group {
+		return "group"
+	}
+	return "account"
 }
 
 func byText(found *plan.Found) string {

@@ -325,9 +325,12 @@ func (w *work) group(row *ledger.Row, entry *ledger.Entry, mapper *mapping.Mappe
 		in.Cause = w.groupCause(row, in)
 	}
 	g := &groupRow{key: row.Key, ordinal: row.Ordinal, name: in.Name, entry: entry, wanted: in.Present, want: in.Want, cause: in.Cause}
+	if entry != nil && entry.Standing == ledger.Gone {
+		g.entry = nil // what is known of its members is forgotten
+	}
 	next, change := diff.Group(in)
 	if w.how.Only != nil { // only the people asked for are moved; groups stay what they are
-		if entry != nil && entry.Standing == ledger.Live {
+		if g.entry != nil {
 			w.groups.rows = append(w.groups.rows, g)
 		}
 		return nil
@@ -363,7 +366,7 @@ func (w *work) group(row *ledger.Row, entry *ledger.Entry, mapper *mapping.Mappe
 	case diff.Nothing:
 		w.drop(in)
 	}
-	if entry != nil && entry.Standing == ledger.Live {
+	if g.entry != nil {
 		w.groups.rows = append(w.groups.rows, g)
 	} else {
 		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key})

@@ -154,7 +154,12 @@ type problem struct {
 // synced runs sync --output json and gives the one result.
 func synced(t testing.TB, dir string, code int, args ...string) result {
 	t.Helper()
-	o := scimsync(t, dir, append([]string{"sync", "--output", "json"}, args...)...).want(t, code)
+	return scimsync(t, dir, append([]string{"sync", "--output", "json"}, args...)...).want(t, code).result(t)
+}
+
+// result decodes the one result of a sync with --output json.
+func (o outcome) result(t testing.TB) result {
+	t.Helper()
 	var r result
 	if err := json.Unmarshal([]byte(o.out), &r); err != nil {
 		t.Fatalf("%v in %q (stderr %s)", err, o.out, o.err)

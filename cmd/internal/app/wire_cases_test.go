@@ -18,7 +18,7 @@ import (
 // These are the wire-level cases that a client has to survive, by their numbers, each
 // driven through the program against a service in another process. They look at what the
 // service holds in the end, and at the number of requests that it took. Those of groups
-// (17 to 23, and most of 38) wait for groups.
+// (17 to 23, and most of 38) are in wire_groups_test.go.
 
 // wireCase is the program before a service with habits.
 type wireCase struct {
