@@ -14,14 +14,26 @@ import (
 const lostShare = 90
 
 // believable tells why a complete read is not to be believed.
-func (c *collector) believable() error {
-	if err := c.plausible(c.people, c.info.Live, c.info.Filled, ofPeople); err != nil || c.groups == nil {
+func (c *collector) believable(unread map[string]string) error {
+	err := c.plausible(c.people, c.info.Live, c.info.Filled, ofPeople)
+	if err != nil || c.groups == nil {
+		return err
+	}
+	if err := c.connect(unread); err != nil {
+		return err
+	}
+	if err := c.scopes.hold(c); err != nil {
 		return err
 	}
 	if known := c.info.Groups; known != nil && known.Live > 0 {
-		return c.plausible(c.groups, known.Live, known.Filled, ofGroups)
+		if err := c.plausible(c.groups, known.Live, known.Filled, ofGroups); err != nil {
+			return err
+		}
+		if c.edges.removed > fewLinks && c.shrank(c.edges.is, known.Links) {
+			return fmt.Errorf("the groups have %d members in all, %d were there before: %s", c.edges.is, known.Links, c.shrunk(c.edges.is, known.Links))
+		}
 	}
-	return nil
+	return c.tell()
 }
 
 // words are how messages call what was read.
@@ -66,23 +78,16 @@ func (c *collector) shrunk(now, before int) string {
 // that a handful changes, and no sign of a bad read.
 const fewLinks = 10
 
-// connect makes edges of the links of a read, and tells why they are not to be believed.
+// connect makes edges of the links of a read, and compares them with those of the mirror.
 func (c *collector) connect(unread map[string]string) error {
-	if err := c.links.join(unread); err != nil {
+	err := c.links.join(unread)
+	if err != nil {
 		return err
 	}
-	news, err := c.news()
-	if err != nil {
+	if c.edges, err = c.news(); err != nil {
 		return fmt.Errorf("compare the members of groups with the mirror: %w", err)
 	}
-	c.edges = news
-	if known := c.info.Groups; known != nil && news.removed > fewLinks && c.shrank(news.is, known.Links) {
-		return fmt.Errorf("the groups have %d members in all, %d were there before: %s", news.is, known.Links, c.shrunk(news.is, known.Links))
-	}
-	if err := c.scopes.hold(c, news); err != nil {
-		return err
-	}
-	return c.tell()
+	return nil
 }
 
 // tell warns of members who could not be read, or told apart.

@@ -53,13 +53,8 @@ func (e *Engine) collect(ctx context.Context, job string, src Source) error {
 		e.Log.Info("nothing new: "+batch.Note, sourceField(src.Name))
 		return nil
 	}
-	if err := c.believable(); err != nil {
+	if err := c.believable(batch.Unread); err != nil {
 		return fmt.Errorf("source %s: %w", src.Name, err)
-	}
-	if c.links != nil {
-		if err := c.connect(batch.Unread); err != nil {
-			return fmt.Errorf("source %s: %w", src.Name, err)
-		}
 	}
 	return c.store(batch)
 }
@@ -140,7 +135,7 @@ type collector struct {
 	// changed holds the rows that are new or different.
 	changed *rows
 
-	edges *edgeNews // from connect; nil: groups were not asked for
+	edges *edgeNews // from believable; nil: groups were not asked for
 }
 
 // page is a number of records of one kind on their way to being compared. Its memory is

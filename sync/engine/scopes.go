@@ -105,7 +105,7 @@ func (s *scoping) group(number uint32, r *record.Record) {
 
 // hold tells why a group by which people are in scope is not to be believed. One that the
 // mirror never knew is not judged here: see missingScopes.
-func (s *scoping) hold(c *collector, n *edgeNews) error {
+func (s *scoping) hold(c *collector) error {
 	for i, sel := range s.list {
 		were, are := s.were[i], s.are[i]
 		var why error
@@ -115,7 +115,7 @@ func (s *scoping) hold(c *collector, n *edgeNews) error {
 		case len(are) > 1 && len(were) == 1:
 			why = fmt.Errorf("stands for %d groups now: name it by its key or DN", len(are))
 		case len(are) == 1:
-			why = s.whole(c, n, were, c.links.ordinals[are[0]])
+			why = s.whole(c, were, c.links.ordinals[are[0]])
 		}
 		if why != nil {
 			return fmt.Errorf("the group %q, by which people are in scope (members_of), %w; nothing was taken from this read. "+
@@ -126,7 +126,8 @@ func (s *scoping) hold(c *collector, n *edgeNews) error {
 }
 
 // whole tells why the members of one such group are not to be believed.
-func (s *scoping) whole(c *collector, n *edgeNews, were []uint32, is uint32) error {
+func (s *scoping) whole(c *collector, were []uint32, is uint32) error {
+	n := c.edges
 	before, now := n.groupsWere.reach(were...), n.groupsAre.reach(is)
 	for group := range now {
 		if why := c.links.unread[group]; why != "" {
@@ -174,6 +175,9 @@ func (e *Engine) missingScopes(job Job) error {
 	found := make([]bool, len(texts))
 	var names []string
 	for _, src := range job.Sources {
+		if !src.asksGroups() {
+			return fmt.Errorf("job %s: members_of: source %s has no groups", job.Name, src.Name)
+		}
 		means, err := selected(e.Store, src.Name, selectors(texts))
 		if err != nil {
 			return fmt.Errorf("source %s: %w", src.Name, err)

@@ -23,7 +23,15 @@ type item struct {
 const itemLen = 24
 
 func (a item) compare(b item) int {
-	return cmp.Or(cmp.Compare(a.hi, b.hi), cmp.Compare(a.lo, b.lo), cmp.Compare(a.n, b.n), cmp.Compare(a.x, b.x))
+	switch { // nearly always the first decides
+	case a.hi != b.hi:
+		return cmp.Compare(a.hi, b.hi)
+	case a.lo != b.lo:
+		return cmp.Compare(a.lo, b.lo)
+	case a.n != b.n:
+		return cmp.Compare(a.n, b.n)
+	}
+	return cmp.Compare(a.x, b.x)
 }
 
 // sorter sorts any number of items in little memory: what does not fit goes, sorted, into

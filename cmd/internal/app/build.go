@@ -134,6 +134,7 @@ type builder struct {
 	ctx      context.Context
 	problems config.Problems
 	warnings config.Problems // what services do not take of what the jobs say
+	asked    map[string]bool // by source: whether mappings ask in which groups a person is; from needed
 	// lenient leaves out what does not compile: for somebody who is only looked at.
 	lenient bool
 }
@@ -161,6 +162,7 @@ func (b *builder) jobs(names []string) ([]engine.Job, error) {
 		for k := range jobs[i].Sources {
 			src := &jobs[i].Sources[k]
 			src.Names, src.GroupNames = slices.Sorted(maps.Keys(needed[src.Name])), groupNames[src.Name]
+			src.Scopes = b.scopes(src.Name)
 		}
 	}
 	return jobs, nil
@@ -208,7 +210,7 @@ func (b *builder) flow(f config.Flow) (engine.Flow, error) {
 		return engine.Flow{}, err
 	}
 	flow := engine.Flow{Flow: ledger.Flow{Job: f.Job, Target: f.Target}, Programs: map[string]*mapping.Program{}, Client: client,
-		Shape: b.owned(client.Shape(), f.Users.Own), Lane: t.lane, Retries: t.profile.Retry.Max, Match: match, MailTakesOver: takesOver, Adopt: adoption(f.Users.Adopt),
+		MembersOf: membersOf(f.Users), Shape: b.owned(client.Shape(), f.Users.Own), Lane: t.lane, Retries: t.profile.Retry.Max, Match: match, MailTakesOver: takesOver, Adopt: adoption(f.Users.Adopt),
 		Leavers: leavers(f.Leavers), Fate: fate(t.cfg.Profile), Guard: guard(f.Guard), Window: f.Guard.Window, Protect: t.protect, Identity: t.identity}
 	for _, from := range f.From {
 		program, err := b.program(f, from, flow.Shape)
@@ -273,7 +275,8 @@ func (b *builder) program(f config.Flow, from string, shape resource.Shape) (*ma
 		}
 	}
 	u := f.Users
-	spec := mapping.Spec{Shape: shape, Schema: *src.schema, Source: from, Read: b.session.program().Command("read", from, "--raw")}
+	spec := mapping.Spec{Shape: shape, Schema: *src.schema, Source: from, Read: b.session.program().Command("read", from, "--raw"),
+		Groups: b.cfg.Source(from).HasGroups()}
 	spec.Include = mapping.Line{Expr: u.Include.Value, Place: b.cfg.Place("jobs." + f.Job + ".users.map").String()}
 	if u.Include.Value != "" {
 		spec.Include.Place = u.Include.Pos.String()
@@ -372,6 +375,7 @@ func atPlace(p mapping.Problem, f config.Flow, part string) config.Problem {
 // mirror serves them all. A job that does not compile counts only if it is to run.
 func (b *builder) needed(names []string) map[string]map[string]bool {
 	needed := map[string]map[string]bool{}
+	b.asked = map[string]bool{}
 	var all []string
 	for _, j := range b.cfg.Jobs {
 		all = append(all, j.Name)
@@ -399,6 +403,9 @@ func (b *builder) needed(names []string) map[string]map[string]bool {
 				}
 				for _, n := range program.Names() {
 					needed[from][n] = true
+				}
+				if program.Groups() {
+					b.asked[from] = true
 				}
 			}
 		}

@@ -42,6 +42,11 @@ func (s *session) evalOne(name, who, text string) error {
 		return err
 	}
 	job := jobs[0]
+	for i := range job.Sources { // the expression may ask for groups, whatever the job does
+		if src := &job.Sources[i]; src.GroupNames == nil && s.cfg.Source(src.Name).HasGroups() {
+			src.GroupNames = []string{groupName}
+		}
+	}
 	if err := s.engine.Collect(s.ctx, job); err != nil {
 		return err // also of a job that is stopped: nothing is held by this, it could not be done
 	}
@@ -68,7 +73,8 @@ func (s *session) evalOne(name, who, text string) error {
 // mirror keeps.
 func (s *session) evaluate(job engine.Job, key record.Key, text string) (any, error) {
 	src := s.sources[key.Source]
-	expression, problems := mapping.CompileExpression(text, mapping.Spec{Schema: *src.schema, Source: key.Source, Read: s.program().Command("read", key.Source, "--raw"), Shape: job.Flows[0].Shape})
+	expression, problems := mapping.CompileExpression(text, mapping.Spec{Schema: *src.schema, Source: key.Source, Read: s.program().Command("read", key.Source, "--raw"), Shape: job.Flows[0].Shape,
+		Groups: s.cfg.Source(key.Source).HasGroups()})
 	if len(problems) > 0 {
 		var errs []error
 		for _, p := range problems {
@@ -76,12 +82,21 @@ func (s *session) evaluate(job engine.Job, key record.Key, text string) (any, er
 		}
 		return nil, usageError{errors.Join(errs...)}
 	}
+	var groups []string
+	if expression.Groups() {
+		of, err := s.engine.GroupsOf(key)
+		if err != nil {
+			return nil, err
+		}
+		groups = of
+	}
 	var value any
 	seen := false
 	_, err := src.Read(s.ctx, record.Want{Names: expression.Names()}, func(r *record.Record) (err error) {
 		if r.ID != key.ID {
 			return nil
 		}
+		r.Groups = groups
 		if value, err = expression.Eval(r, time.Now()); err != nil {
 			return err
 		}

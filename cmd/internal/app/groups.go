@@ -90,12 +90,15 @@ func (b *builder) groupNames(names []string) map[string][]string {
 		for _, f := range b.cfg.Flows(j.Name) {
 			for _, from := range f.From {
 				used[from] = append(used[from], b.groupNamesOf(f, from)...)
+				if b.asked[from] || len(f.Users.MembersOf) > 0 {
+					used[from] = append(used[from], groupName)
+				}
 			}
 		}
 	}
 	for source, list := range used {
 		slices.Sort(list)
-		used[source] = slices.Compact(list)
+		used[source] = slices.Compact(list) // nil stays nil
 	}
 	b.problems = nil // those of other jobs are theirs
 	return used
@@ -122,4 +125,25 @@ func (b *builder) grouped(f config.Flow, from string) {
 		return
 	}
 	b.problems = append(b.problems, b.cfg.Place("jobs."+f.Job+".groups").Problem(fmt.Sprintf("source %s has no groups", from), "add groups: under it, or take groups: out of the job"))
+}
+
+// membersOf lists the groups by which people are in scope.
+func membersOf(u config.Users) (groups []string) {
+	for _, group := range u.MembersOf {
+		groups = append(groups, group.Value)
+	}
+	return groups
+}
+
+// scopes lists the groups by which any job has people of a source in scope, sorted.
+func (b *builder) scopes(source string) (groups []string) {
+	for _, j := range b.cfg.Jobs {
+		for _, f := range b.cfg.Flows(j.Name) {
+			if slices.Contains(f.From, source) {
+				groups = append(groups, membersOf(f.Users)...)
+			}
+		}
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
 }

@@ -133,6 +133,7 @@ func checkReferences(s spot, c *Config) {
 	}
 	type pair struct{ source, target string }
 	owners := map[pair]string{}
+	scoped := map[Pos]bool{}
 	for i := range c.Jobs {
 		job := &c.Jobs[i]
 		for _, from := range job.From {
@@ -141,6 +142,12 @@ func checkReferences(s spot, c *Config) {
 		for _, to := range job.To {
 			s.refers(to.Target, "target", targets)
 			s.deletes(job, &to, c.Target(to.Target.Value))
+			for _, group := range to.Users.MembersOf {
+				if !scoped[group.Pos] { // it stands for every target
+					scoped[group.Pos] = true
+					s.scoped(group, job, c)
+				}
+			}
 			for _, from := range job.Sources() {
 				owner, taken := owners[pair{from, to.Target.Value}]
 				if taken && owner != job.Name {
@@ -165,6 +172,15 @@ func (s spot) refers(to Text, what string, known []string) {
 		return // that there are none at all is reported where they are missing
 	}
 	s.wrong(to.Pos, "there is no "+what+" named "+to.Value, strictyaml.Suggest(to.Value, known))
+}
+
+// scoped reports a group by which people of a source without groups are to be in scope.
+func (s spot) scoped(group Text, job *Job, c *Config) {
+	for _, from := range job.Sources() {
+		if source := c.Source(from); source != nil && !source.HasGroups() {
+			s.wrong(group.Pos, "source "+from+" has no groups", "add groups: under it")
+		}
+	}
 }
 
 // deletes reports leavers that are to be deleted at a service whose profile does not allow that.

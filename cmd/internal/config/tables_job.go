@@ -38,6 +38,8 @@ func name(what string) kind[Text] {
 }
 
 var usersTable = table[Users]{fields: []field[Users]{
+	key("members_of", list(name("a group"), alone), func(u *Users) *[]Text { return &u.MembersOf },
+		"Groups of the source, by name, DN or key: who is in none of them, groups in groups counted, is out of scope. Default: everybody may be in scope."),
 	key("include", expression(), func(u *Users) *Text { return &u.Include }, "The expression that is true of people in scope. Default: everybody."),
 	key("active_from", optional(activeFromTable.kind()), func(u *Users) **ActiveFrom { return &u.ActiveFrom }, "From which day a person is active."),
 	key("active_until", optional(activeUntilTable.kind()), func(u *Users) **ActiveUntil { return &u.ActiveUntil }, "Until which day a person is active."),
