@@ -1,8 +1,10 @@
 package scim_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -31,6 +33,8 @@ type room struct {
 	change func(*profile.Profile)
 	// lens changes what a group shows when it is read; nil: it shows what there is.
 	lens func(group map[string]any)
+	// lists is the answer to every search; empty: the sandbox's.
+	lists string
 	// answers is the status of the next PATCH, whatever it did; 0: the sandbox's.
 	answers int
 }
@@ -41,6 +45,11 @@ func (r *room) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		r.server.ServeHTTP(httptest.NewRecorder(), q)
 		w.WriteHeader(r.answers)
 		r.answers = 0
+		return
+	}
+	if r.lists != "" && q.Method == http.MethodGet && strings.HasSuffix(q.URL.Path, "/Groups") {
+		w.Header().Set("Content-Type", "application/scim+json")
+		_, _ = io.WriteString(w, r.lists)
 		return
 	}
 	if r.lens == nil || q.Method != http.MethodGet || !strings.Contains(q.URL.Path, "/Groups/") {
@@ -225,5 +234,13 @@ func (r *room) wipe(group string, people ...string) {
 	q.Header.Set("Content-Type", "application/scim+json")
 	if r.server.ServeHTTP(w, q); w.Code/100 != 2 {
 		r.Fatalf("take members out at the server: %d %s", w.Code, w.Body)
+	}
+}
+
+// gateOf is a gate that is always open, and notes what is drawn.
+func gateOf(note func([]plan.Draw)) scim.Gate {
+	return func(_ context.Context, draws []plan.Draw) (func(plan.Heard), error) {
+		note(draws)
+		return func(plan.Heard) {}, nil
 	}
 }
