@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	goldap "github.com/go-ldap/ldap/v3"
+	"scimsync/sources/ldap/ldaptest"
 )
 
 // The names in every server's tree. BindDN may read everything (and only
@@ -54,6 +54,8 @@ type Server struct {
 	CertFile string // a client certificate "cn=reader,dc=example,dc=org", with Options.TLS
 	KeyFile  string
 
+	*ldaptest.Writer // as RootDN
+
 	t       testing.TB
 	opts    Options
 	process *exec.Cmd
@@ -70,6 +72,7 @@ func Start(t testing.TB, opts Options) *Server {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	s := &Server{Dir: dir, t: t, opts: opts}
+	s.Writer = &ldaptest.Writer{T: t, URL: func() string { return s.URL }, User: RootDN, Password: RootPW}
 	if opts.TLS {
 		s.makeCerts()
 	}
@@ -200,60 +203,6 @@ func (s *Server) Log() string {
 		s.t.Fatal(err)
 	}
 	return string(out)
-}
-
-// Add adds an entry: pairs of attribute and value.
-func (s *Server) Add(dn string, pairs ...string) {
-	s.t.Helper()
-	req := goldap.NewAddRequest(dn, nil)
-	values, order := map[string][]string{}, []string{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if values[pairs[i]] == nil {
-			order = append(order, pairs[i])
-		}
-		values[pairs[i]] = append(values[pairs[i]], pairs[i+1])
-	}
-	for _, name := range order {
-		req.Attribute(name, values[name])
-	}
-	s.change("add "+dn, func(c *goldap.Conn) error { return c.Add(req) })
-}
-
-// Modify replaces all values of one attribute; none removes it.
-func (s *Server) Modify(dn, attribute string, values ...string) {
-	s.t.Helper()
-	req := goldap.NewModifyRequest(dn, nil)
-	req.Replace(attribute, values)
-	s.change("modify "+dn, func(c *goldap.Conn) error { return c.Modify(req) })
-}
-
-// Rename gives an entry another RDN and, unless empty, another superior.
-func (s *Server) Rename(dn, rdn, superior string) {
-	s.t.Helper()
-	req := goldap.NewModifyDNRequest(dn, rdn, true, superior)
-	s.change("rename "+dn, func(c *goldap.Conn) error { return c.ModifyDN(req) })
-}
-
-// Delete deletes an entry.
-func (s *Server) Delete(dn string) {
-	s.t.Helper()
-	req := goldap.NewDelRequest(dn, nil)
-	s.change("delete "+dn, func(c *goldap.Conn) error { return c.Del(req) })
-}
-
-func (s *Server) change(what string, do func(*goldap.Conn) error) {
-	s.t.Helper()
-	conn, err := goldap.DialURL(s.URL)
-	if err != nil {
-		s.t.Fatalf("%s: %v", what, err)
-	}
-	defer conn.Close()
-	if err := conn.Bind(RootDN, RootPW); err != nil {
-		s.t.Fatalf("%s: %v", what, err)
-	}
-	if err := do(conn); err != nil {
-		s.t.Fatalf("%s: %v", what, err)
-	}
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.Dir, name) }
