@@ -238,3 +238,40 @@ func TestSharedBudget(t *testing.T) {
 	r := &rehearsal{service: svc, t: t}
 	r.limit("all", 0)
 }
+
+// At a service that takes ten requests a second and a hundred members in each, memberships take
+// as many requests as they must, and as little time as they may.
+func TestGroupsPace(t *testing.T) {
+	t.Parallel()
+	const people = 3500
+	svc, dir := startService(t, "--habit", "limit=10/1s PATCH", "--habit", "max-members=100"), t.TempDir()
+	config := clubConfig(svc.URL, clubsFreely)
+	write(t, dir, "config.yaml", config)
+	write(t, dir, "people.csv", clubPeople(people))
+	all := clubs{"g1": {"large", nil, nil}, "g2": {"small", []int{1, 2, 3}, nil}}
+	for i := 1; i <= people; i++ {
+		all["g1"].people = append(all["g1"].people, i)
+	}
+	all.write(t, dir)
+	synced(shipped{t}, dir, 0)
+	write(t, dir, "config.yaml", replaced(config, "pace: {rate: 100000/s, burst: 1000, concurrency: 8}", "pace: {rate: 10/s, burst: 1, concurrency: 8}")+"    groups: {}\n")
+	o := scimsync(shipped{t}, dir, "plan", "--format", "json").want(t, 0)
+	var p struct {
+		Calls    int
+		Estimate string
+	}
+	lastLine(t, o.out, &p)
+	if p.Calls != 2+people/100+1 {
+		t.Errorf("%d calls are planned", p.Calls)
+	}
+	r := synced(shipped{t}, dir, 0)
+	if r.Calls != p.Calls || r.Done["add_member"] != people+3 {
+		t.Errorf("%+v", r)
+	}
+	svc.wantGroups(all, everybody)
+	allowed, used := (&rehearsal{svc, t, dir}).limit("10/1s", 0)
+	t.Logf("%d requests, %.1f %% of what is allowed; foretold %s", allowed, used*100, p.Estimate)
+	if used < 0.85 { // 95 on a machine that does nothing else; a window is short here, and answers count
+		t.Errorf("%d requests, %.1f %% of what is allowed", allowed, used*100)
+	}
+}
