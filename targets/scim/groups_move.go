@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (g *Groups) Draws(changes ...*plan.Change) []plan.Draw {
 	if len(g.limits) == 0 {
 		return nil
 	}
-	path, err := g.kind.at(changes[0].RemoteID)
+	path, err := g.kind.at(cmp.Or(changes[0].RemoteID, "new")) // in a plan, the group may yet have to be made
 	if err != nil {
 		return nil
 	}

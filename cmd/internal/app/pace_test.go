@@ -261,8 +261,8 @@ func TestGroupsPace(t *testing.T) {
 		Estimate string
 	}
 	lastLine(t, o.out, &p)
-	if p.Calls != 2+people/100+1 {
-		t.Errorf("%d calls are planned", p.Calls)
+	if p.Calls != 2+people/100+1 || p.Estimate != "4s" {
+		t.Errorf("%d calls are planned, and %s", p.Calls, p.Estimate)
 	}
 	r := synced(shipped{t}, dir, 0)
 	if r.Calls != p.Calls || r.Done["add_member"] != people+3 {
