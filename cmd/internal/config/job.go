@@ -40,7 +40,7 @@ type To struct {
 // Users says who is in scope and what a target should hold of them.
 type Users struct {
 	MembersOf   []Text // groups, by name, DN or anchor; empty: whoever is in none is in scope, too
-	Include     Text // expression; empty: everybody
+	Include     Text   // expression; empty: everybody
 	ActiveFrom  *ActiveFrom
 	ActiveUntil *ActiveUntil
 	Match       []MatchBy // in this order
