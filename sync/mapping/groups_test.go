@@ -33,7 +33,7 @@ func TestGroupsOfAPerson(t *testing.T) {
 		{`attr("groups")`, []string{"app-b"}, "an attribute"},
 	} {
 		s := spec(Line{Path: "title", Expr: c.text, Place: "config.yaml:10:9"})
-		s.Groups = true
+		s.Groups = Groups
 		r := inGroups(c.in...)
 		r.Attrs = append(r.Attrs, record.Attr{Name: "groups", Values: []string{"an attribute"}})
 		p := mustCompile(t, s)
@@ -49,7 +49,7 @@ func TestGroupsOfAPerson(t *testing.T) {
 
 func TestIncludeByGroups(t *testing.T) {
 	s := spec()
-	s.Groups, s.Include.Expr = true, `"app-x" in groups and department != "HR"`
+	s.Groups, s.Include.Expr = Groups, `"app-x" in groups and department != "HR"`
 	m := mustCompile(t, s).Mapper()
 	for _, c := range []struct {
 		r    *record.Record
@@ -69,13 +69,14 @@ func TestGroupsThatAreNotThere(t *testing.T) {
 	for _, c := range []struct {
 		text   string
 		names  []string
-		groups bool
+		groups Asking
 		want   string
 	}{
-		{`join(groups)`, nil, false, "source hr has no groups; tell it where they are: add groups: under it"},
-		{`groups`, []string{"groups", "mail"}, false, `source hr has no groups; its attribute of that name is attr("groups")`},
-		{`attr("groups")`, []string{"groups", "mail"}, false, ""},
-		{`join(groups)`, []string{"mail"}, true, ""},
+		{`join(groups)`, nil, NoGroups, "source hr has no groups; tell it where they are: add groups: under it"},
+		{`groups`, []string{"groups", "mail"}, NoGroups, `source hr has no groups; its attribute of that name is attr("groups")`},
+		{`attr("groups")`, []string{"groups", "mail"}, NoGroups, ""},
+		{`join(groups)`, []string{"mail"}, Groups, ""},
+		{`join(groups)`, []string{"mail", "name"}, OfGroups, "groups are what people are in; this is a group itself"},
 	} {
 		s := spec(Line{Path: "title", Expr: c.text, Place: "config.yaml:10:9"})
 		s.Groups, s.Schema.Names = c.groups, c.names
@@ -89,7 +90,7 @@ func TestGroupsThatAreNotThere(t *testing.T) {
 		}
 	}
 	s := spec()
-	s.Groups, s.Include.Expr = true, "groups"
+	s.Groups, s.Include.Expr = Groups, "groups"
 	if _, problems := Compile(s); len(problems) != 1 || !strings.Contains(problems[0].Message, "a list") {
 		t.Errorf("%v", problems)
 	}

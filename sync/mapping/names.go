@@ -18,8 +18,8 @@ var words = []string{"and", "contains", "else", "endsWith", "false", "if", "in",
 type names struct {
 	schema record.Schema
 	source string
-	read   string         // the command that shows what it gives
-	groups bool           // it has groups
+	read   string // the command that shows what it gives
+	groups Asking
 	used   map[string]int // slots; renumbered in the end
 }
 
@@ -39,8 +39,11 @@ func (n *names) variable(name string) (string, *trouble) {
 
 // inGroups tells why the groups of a person cannot be asked for.
 func (n *names) inGroups() *trouble {
-	if n.groups {
+	switch n.groups {
+	case Groups:
 		return nil
+	case OfGroups:
+		return &trouble{"groups are what people are in; this is a group itself", ""}
 	}
 	hint := "tell it where they are: add groups: under it"
 	if slices.Contains(n.schema.Names, "groups") {

@@ -60,8 +60,19 @@ type Spec struct {
 	Schema  record.Schema // of the source
 	Source  string        // the source's name, for messages
 	Read    string        // the command that shows what the source gives, for messages
-	Groups  bool          // the source has groups, so that expressions may ask for a person's
+	// Groups says whether expressions may ask for a person's groups, and why if not.
+	Groups Asking
 }
+
+// Asking says whether expressions may ask in which groups somebody is.
+type Asking uint8
+
+// The answers.
+const (
+	NoGroups Asking = iota // the source has none
+	Groups
+	OfGroups // what is mapped is a group itself
+)
 
 // Problem is one thing that is wrong with a Spec.
 type Problem struct {

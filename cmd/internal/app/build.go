@@ -276,7 +276,7 @@ func (b *builder) program(f config.Flow, from string, shape resource.Shape) (*ma
 	}
 	u := f.Users
 	spec := mapping.Spec{Shape: shape, Schema: *src.schema, Source: from, Read: b.session.program().Command("read", from, "--raw"),
-		Groups: b.cfg.Source(from).HasGroups()}
+		Groups: asking(b.cfg.Source(from))}
 	spec.Include = mapping.Line{Expr: u.Include.Value, Place: b.cfg.Place("jobs." + f.Job + ".users.map").String()}
 	if u.Include.Value != "" {
 		spec.Include.Place = u.Include.Pos.String()

@@ -74,7 +74,7 @@ func (s *session) evalOne(name, who, text string) error {
 func (s *session) evaluate(job engine.Job, key record.Key, text string) (any, error) {
 	src := s.sources[key.Source]
 	expression, problems := mapping.CompileExpression(text, mapping.Spec{Schema: *src.schema, Source: key.Source, Read: s.program().Command("read", key.Source, "--raw"), Shape: job.Flows[0].Shape,
-		Groups: s.cfg.Source(key.Source).HasGroups()})
+		Groups: asking(s.cfg.Source(key.Source))})
 	if len(problems) > 0 {
 		var errs []error
 		for _, p := range problems {

@@ -61,7 +61,7 @@ func (b *builder) groupProgram(f config.Flow, from string, shape resource.Shape)
 	}
 	b.grouped(f, from)
 	place := b.cfg.Place("jobs." + f.Job + ".groups").String()
-	spec := mapping.Spec{Shape: shape, Source: from, Read: b.session.program().Command("read", from, "--groups", "--raw"),
+	spec := mapping.Spec{Shape: shape, Source: from, Groups: mapping.OfGroups, Read: b.session.program().Command("read", from, "--groups", "--raw"),
 		Schema:  record.Schema{Names: src.schema.GroupNames},
 		Include: mapping.Line{Expr: f.Groups.Include.Value, Place: place},
 		Lines:   laid(f.Groups.Map, []defaultLine{{"displayName", groupName}}, "default map of groups", shape)}
@@ -125,6 +125,14 @@ func (b *builder) grouped(f config.Flow, from string) {
 		return
 	}
 	b.problems = append(b.problems, b.cfg.Place("jobs."+f.Job+".groups").Problem(fmt.Sprintf("source %s has no groups", from), "add groups: under it, or take groups: out of the job"))
+}
+
+// asking says whether mappings of people of a source may ask for their groups.
+func asking(source *config.Source) mapping.Asking {
+	if source.HasGroups() {
+		return mapping.Groups
+	}
+	return mapping.NoGroups
 }
 
 // membersOf lists the groups by which people are in scope.

@@ -348,3 +348,69 @@ jobs:
 		t.Errorf("renamed, and requests were sent: %v", svc.requests(at))
 	}
 }
+
+// A group, or its members, that the reading account may not see any more take nobody's
+// account, wherever in the nesting it is.
+func TestMembersOfHidden(t *testing.T) {
+	t.Parallel()
+	hide := func(value, attrs string) string {
+		return fmt.Sprintf("access to dn.subtree=%q filter=(description=%s) %s by dn.exact=%q none by * read\n", slapdtest.Groups, value, attrs, slapdtest.BindDN)
+	}
+	dn := slapdtest.GroupDN
+	server := slapdtest.Start(t, slapdtest.Options{LDIF: slapdtest.Persons(8) +
+		slapdtest.Group("app-x", slapdtest.PersonDN(0), dn("team")) + slapdtest.Group("team", slapdtest.PersonDN(1), slapdtest.PersonDN(2), dn("deep")) +
+		slapdtest.Group("deep", slapdtest.PersonDN(3)) + slapdtest.Group("other", slapdtest.PersonDN(1), slapdtest.PersonDN(4)),
+		Database: hide("hidden", "") + hide("silent", "attrs=member") + "access to * by * read\n"})
+	svc, dir := startService(t), t.TempDir()
+	write(t, dir, "bind.pw", slapdtest.BindPW+"\n")
+	write(t, dir, "config.yaml", `version: 1
+state: {dir: state}
+log: {level: warn}
+sources:
+  corp:
+    max_shrink: 80%
+    ldap:
+      urls: ["`+server.URL+`"]
+      bind: {user: "`+slapdtest.BindDN+`", password: {file: bind.pw}}
+      users: {base: "`+slapdtest.People+`"}
+      groups: {base: "`+slapdtest.Groups+`"}
+targets:
+  service: {url: "`+svc.URL+`", pace: {rate: 100000/s, burst: 1000, concurrency: 8}}
+jobs:
+  staff:
+    from: corp
+    to: service
+    users: {members_of: [app-x]}
+`+freely)
+	synced(t, dir, 0)
+	want := []string{slapdtest.PersonUUID(0), slapdtest.PersonUUID(1), slapdtest.PersonUUID(2), slapdtest.PersonUUID(3)}
+	isActive(t, svc, "the first run", want...)
+	at := svc.last()
+	for _, c := range []struct {
+		group, how, says string
+	}{
+		{"app-x", "hidden", "is not there any more"},
+		{"team", "hidden", "had a group in it that is not there any more"},
+		{"deep", "hidden", "had a group in it that is not there any more"},
+		{"app-x", "silent", "could not be read to its end"},
+		{"team", "silent", "could not be read to its end"},
+		{"deep", "silent", "could not be read to its end"},
+		{"other", "hidden", ""},
+		{"other", "silent", ""},
+	} {
+		server.Modify(dn(c.group), "description", c.how)
+		code := 0
+		if c.says != "" {
+			code = 1
+		}
+		if o := scimsync(t, dir, "sync").want(t, code); !strings.Contains(o.err, c.says) {
+			t.Errorf("%s %s: %s", c.group, c.how, o.err)
+		}
+		server.Modify(dn(c.group), "description", "seen")
+		synced(t, dir, 0)
+		if svc.last() != at {
+			t.Errorf("%s %s: requests were sent: %v", c.group, c.how, svc.requests(at))
+		}
+	}
+	isActive(t, svc, "in the end", want...)
+}
