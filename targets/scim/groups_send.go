@@ -9,28 +9,18 @@ import (
 	"scimsync/sync/plan"
 )
 
-// largeAnswer is from how many bytes on the answers to changes of members are asked for without
-// them: otherwise who fills a large group reads it with every request.
+// largeAnswer is from how many bytes on the answers to changes of members are not looked into:
+// the service shows all of a large group with every request.
 const largeAnswer = 64 << 10
 
 // deliver sends one request of a move. The first has its place at the gate. A service that
 // wants to know for which version of the group it is gets told, unless the request states all
 // of the group: then that has to be read anew.
 func (m *move) deliver(c call) (*answer, error) {
-	lean := m.large() && m.leftOut() != ""
-	if lean {
-		c.query = "excludedAttributes=" + escape(m.leftOut())
-	}
+	// No attributes or excludedAttributes: there is a service (scimmy) that then changes what it
+	// would show, and keeps that: a group without members gets those of this request, and loses
+	// all others.
 	a, err := m.once(c)
-	if err == nil && lean && (a.status == http.StatusBadRequest || a.status == http.StatusNotImplemented) {
-		c.query = ""
-		if a, err = m.once(c); err == nil && a.status/100 == 2 {
-			m.learn(excludeRefused, excludeRefusedSaid)
-		}
-	}
-	if err == nil && a.status/100 == 2 && len(a.body) > largeAnswer {
-		m.isLarge()
-	}
 	if err != nil || !stale(a) || c.match != "" {
 		return a, err
 	}

@@ -19,8 +19,6 @@ type uncertain struct {
 	refused map[string]*refusal
 	// tried is what was seen after the last trial; nil: nothing.
 	tried *tried
-	// large tells that answers show long lists of members.
-	large bool
 }
 
 // tried is who was in a group after a form of removal was tried there.
@@ -147,16 +145,4 @@ func (g *Groups) stirs(group string, out []*plan.Change) {
 	gone := memberIDs(out)
 	left := slices.DeleteFunc(slices.Clone(u.tried.in), func(id string) bool { return slices.Contains(gone, id) })
 	u.tried = &tried{group: group, form: u.tried.form, in: left}
-}
-
-func (g *Groups) large() bool {
-	g.uncertain.mu.Lock()
-	defer g.uncertain.mu.Unlock()
-	return g.uncertain.large
-}
-
-func (g *Groups) isLarge() {
-	g.uncertain.mu.Lock()
-	defer g.uncertain.mu.Unlock()
-	g.uncertain.large = true
 }
