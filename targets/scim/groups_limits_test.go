@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"scimsync/sync/plan"
 	"scimsync/targets/scim"
@@ -206,6 +207,7 @@ func TestOneTriesForAll(t *testing.T) {
 		}
 		groups = append(groups, ids[0])
 	}
+	r.lens = func(map[string]any) { time.Sleep(20 * time.Millisecond) } // so that they meet
 	var all sync.WaitGroup
 	for _, group := range groups {
 		r.group = group
