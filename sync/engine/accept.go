@@ -220,7 +220,7 @@ func (c *collector) storeAll(batch record.Batch) error {
 	if c.groups != nil {
 		info.Groups = &ledger.GroupsInfo{Names: c.src.GroupNames, Live: c.groups.read, Filled: c.groups.values(),
 			Links: c.edges.is, Unresolved: c.links.unresolved}
-		if c.links.partial.any() {
+		if c.links.doubtful() {
 			info.Cursor = nil // what could not be read is to be read again
 		}
 	}

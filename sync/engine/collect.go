@@ -309,12 +309,15 @@ func (c *collector) compare(row *ledger.Row, seen ledger.Seen) error {
 		c.marks.set(seen.Ordinal)
 	}
 	if row.Key.Kind == record.Group {
-		if err := c.compareGroup(row, seen); err != nil {
+		c.links.ordinals = append(c.links.ordinals, row.Ordinal)
+	}
+	if seen.Known && !seen.Absent {
+		if seen.Sum == row.Sum {
+			return nil
+		}
+		if err := c.compareNames(row); err != nil {
 			return err
 		}
-	}
-	if seen.Known && !seen.Absent && seen.Sum == row.Sum {
-		return nil
 	}
 	row.Seq = c.info.Seq + 1
 	kept := *row
@@ -322,17 +325,24 @@ func (c *collector) compare(row *ledger.Row, seen ledger.Seen) error {
 	return c.changed.add(&kept)
 }
 
-// compareGroup notes the ordinal of a group, and whether it is called otherwise than before.
-func (c *collector) compareGroup(row *ledger.Row, seen ledger.Seen) error {
-	c.links.ordinals = append(c.links.ordinals, row.Ordinal)
-	if !seen.Known || seen.Absent || seen.Sum == row.Sum {
+// compareNames notes, where links are asked for, whether a record that differs stands at
+// another place than before, and whether it is a group that is called otherwise.
+func (c *collector) compareNames(row *ledger.Row) error {
+	isGroup := row.Key.Kind == record.Group
+	if c.links == nil || row.DN == "" && !isGroup {
 		return nil
 	}
 	old, _, err := c.Store.Row(row.Key)
-	if err == nil && nameOf(old.Key.ID, old.Attrs) != nameOf(row.Key.ID, row.Attrs) {
+	if err != nil {
+		return err
+	}
+	if old.DN != row.DN {
+		c.links.moved.set(row.Ordinal)
+	}
+	if isGroup && nameOf(old.Key.ID, old.Attrs) != nameOf(row.Key.ID, row.Attrs) {
 		c.links.renamed = append(c.links.renamed, row.Ordinal)
 	}
-	return err
+	return nil
 }
 
 func (c *collector) twice(row *ledger.Row) error {

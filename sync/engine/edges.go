@@ -8,8 +8,7 @@ import (
 )
 
 // eachEdge calls fn with every edge that the mirror has, and every one that the read gave,
-// in their order. Of a group that may have more members than were read, those that the
-// mirror has are still there.
+// in their order. Those of the mirror that links keeps are still there.
 func (c *collector) eachEdge(fn func(e ledger.Edge, was, is bool) error) error {
 	read, err := c.links.edges.read()
 	if err != nil {
@@ -41,7 +40,7 @@ func (c *collector) eachEdge(fn func(e ledger.Edge, was, is bool) error) error {
 		if err != nil {
 			return err
 		}
-		return fn(e, true, is || c.links.partial.has(e.Group))
+		return fn(e, true, is || c.links.keeps(e))
 	})
 	if err == nil {
 		_, err = upTo(nil)

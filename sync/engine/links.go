@@ -34,6 +34,7 @@ type links struct {
 	refs     sorter
 	ordinals []uint32 // of groups, by number
 	renamed  []uint32 // groups that have another name than the mirror knows
+	moved    marks    // whoever stands at another place in the directory than the mirror knows
 
 	// From join.
 	edges       sorter
@@ -55,6 +56,17 @@ const examples = 3
 func newLinks(dir string) *links {
 	return &links{numbers: map[string]uint32{}, said: sorter{dir: dir}, refs: sorter{dir: dir}, edges: sorter{dir: dir}, unread: map[uint32]string{}}
 }
+
+// keeps tells whether an edge of the mirror that was not read is there all the same: of a group
+// that may have more members than were read, or of somebody who moved while the group lists
+// one whom nobody answers for. They may be that one, read before the move, or before the
+// server had corrected the link. The next read tells.
+func (l *links) keeps(e ledger.Edge) bool {
+	return l.partial.has(e.Group) || l.open.has(e.Group) && l.moved.has(e.Member)
+}
+
+// doubtful tells whether edges may have been kept.
+func (l *links) doubtful() bool { return l.partial.any() || l.open.any() && l.moved.any() }
 
 func (l *links) close() {
 	l.said.close()

@@ -228,6 +228,43 @@ func TestCollectUnread(t *testing.T) {
 	said("1 members of groups are ambiguous", "app-a (", "000007", "000008")
 }
 
+// Groups are read at one moment and people at another: who moves in between is at a place that
+// their groups do not know yet. Nobody loses a membership by that.
+func TestCollectMoved(t *testing.T) {
+	t.Parallel()
+	r := newGroupReader(t)
+	people := persons(0, 3)
+	at := func(n int, dn string) { people[n].DN, people[n].Refs = dn, []string{dn} }
+	for n, dn := range []string{"cn=a", "cn=b", "cn=c"} {
+		at(n, dn)
+	}
+	team := groupOf("team", "cn=c")
+	team.Refs = []string{team.DN}
+	read := func(what string, members []string, want ...string) {
+		t.Helper()
+		r.fake.Set(slices.Clone(people)...)
+		r.fake.SetGroups(groupOf("x", members...), team)
+		r.accepted(what)
+		r.has(what, map[string][]string{"x": want, "team": {person(2)}})
+	}
+	read("the first read", []string{"cn=a", "cn=b", "cn=team,ou=groups"}, "group/team", person(0), person(1))
+	at(0, "cn=a,ou=new")
+	read("moved, and the group does not know", []string{"cn=a", "cn=b", "cn=team,ou=groups"}, "group/team", person(0), person(1))
+	if r.info().Cursor != nil {
+		t.Error("what is in doubt will not be read again")
+	}
+	read("it knows", []string{"cn=a,ou=new", "cn=b", "cn=team,ou=groups"}, "group/team", person(0), person(1))
+	at(0, "cn=a,ou=newer")
+	read("moved again", []string{"cn=a,ou=new", "cn=b", "cn=team,ou=groups"}, "group/team", person(0), person(1))
+	read("it never comes to know", []string{"cn=a,ou=new", "cn=b", "cn=team,ou=groups"}, "group/team", person(1))
+	read("moved while somebody else left", []string{"cn=a,ou=newer", "cn=team,ou=groups"}, "group/team", person(0))
+	at(0, "cn=a")
+	read("moved and left", []string{"cn=b", "cn=team,ou=groups"}, "group/team", person(1))
+	team.DN, team.Refs = "cn=team,ou=new", []string{"cn=team,ou=new"}
+	read("a group moved", []string{"cn=b", "cn=team,ou=groups"}, "group/team", person(1))
+	read("a group moved, and is known", []string{"cn=b", "cn=team,ou=new"}, "group/team", person(1))
+}
+
 // A read that lost groups or their members as a whole is not taken.
 func TestCollectJudgesGroups(t *testing.T) {
 	t.Parallel()
