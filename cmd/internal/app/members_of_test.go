@@ -22,11 +22,11 @@ func grouped(url, users, more string) string {
 	return strings.Replace(config, "    users:\n", "    users:\n"+users, 1)
 }
 
-// peopleFile writes people 1 to n.
-func peopleFile(t testing.TB, dir string, n int) {
+// peopleFile writes some people, by their numbers.
+func peopleFile(t testing.TB, dir string, from, to int) {
 	t.Helper()
 	text := "id,login,given,family,mail,title,status\n"
-	for i := 1; i <= n; i++ {
+	for i := from; i <= to; i++ {
 		text += fmt.Sprintf("%d,u%d@example.org,Given,Family %d,u%d@example.org,Title,on\n", i, i, i, i)
 	}
 	write(t, dir, "people.csv", text)
@@ -76,7 +76,7 @@ func TestMembersOf(t *testing.T) {
 	t.Parallel()
 	svc, dir := startService(t), t.TempDir()
 	write(t, dir, "config.yaml", grouped(svc.URL, "      members_of: [app-x]\n", freely))
-	peopleFile(t, dir, 9)
+	peopleFile(t, dir, 1, 9)
 	whole := []string{"x: 1 y", "y: 2 3 z", "z: 4 x", "other: 5 6"}
 	teams(t, dir, whole...)
 	synced(t, dir, 0)
@@ -88,7 +88,7 @@ func TestMembersOf(t *testing.T) {
 	}
 	at := svc.last()
 	synced(t, dir, 0)
-	peopleFile(t, dir, 9) // another file with the same content
+	peopleFile(t, dir, 1, 9) // another file with the same content
 	synced(t, dir, 0)
 	if svc.last() != at {
 		t.Errorf("nothing changed, and requests were sent: %v", svc.requests(at))
@@ -124,7 +124,7 @@ func TestMembersOfChangesInConfig(t *testing.T) {
 	t.Parallel()
 	svc, dir := startService(t), t.TempDir()
 	config := func(scope string) { write(t, dir, "config.yaml", grouped(svc.URL, scope, freely)) }
-	peopleFile(t, dir, 9)
+	peopleFile(t, dir, 1, 9)
 	teams(t, dir, "x: 1 y", "y: 2 3", "other: 5 6")
 	config("")
 	synced(t, dir, 0)
@@ -161,7 +161,7 @@ func TestGroupsInAMapping(t *testing.T) {
 	svc, dir := startService(t), t.TempDir()
 	config := strings.Replace(grouped(svc.URL, "", freely), "title: title", `title: join(groups, "+")`, 1)
 	write(t, dir, "config.yaml", config)
-	peopleFile(t, dir, 3)
+	peopleFile(t, dir, 1, 3)
 	teams(t, dir, "x: 1 y", "y: 2")
 	titles := func(want map[string]any) {
 		t.Helper()
@@ -201,7 +201,7 @@ func TestMembersOfInDoubt(t *testing.T) {
 	t.Parallel()
 	svc, dir := startService(t), t.TempDir()
 	write(t, dir, "config.yaml", grouped(svc.URL, "      members_of: [app-x]\n", freely))
-	peopleFile(t, dir, 30)
+	peopleFile(t, dir, 1, 30)
 	whole := []string{"x: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 y", "y: 17 18 19 20", "other: 25"}
 	teams(t, dir, whole...)
 	synced(t, dir, 0)
@@ -253,7 +253,7 @@ func TestMembersOfInDoubt(t *testing.T) {
 func TestMembersOfIsChecked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	peopleFile(t, dir, 3)
+	peopleFile(t, dir, 1, 3)
 	teams(t, dir, "x: 1", "y: 2")
 	const url = "http://127.0.0.1:9/scim/v2"
 	write(t, dir, "config.yaml", strings.Replace(grouped(url, "      members_of: [app-x]\n", freely), "key: id}, groups: {path: groups.csv, key: id}, members: {path: members.csv, group: group, user: user, subgroup: sub}", "key: id}", 1))
@@ -413,4 +413,47 @@ jobs:
 		}
 	}
 	isActive(t, svc, "in the end", want...)
+}
+
+// Of several sources each has groups of its own; a name may be found in one of them only. One
+// that a job needs fails its source for every job that reads it.
+func TestMembersOfSeveralSources(t *testing.T) {
+	t.Parallel()
+	svc, dir, north, south := startService(t), t.TempDir(), t.TempDir(), t.TempDir()
+	files := func(at string) string {
+		return "{csv: {users: {path: " + at + "/people.csv, key: id}, groups: {path: " + at + "/groups.csv, key: id}, members: {path: " + at + "/members.csv, group: group, user: user, subgroup: sub}}}"
+	}
+	config := func(scope string) {
+		text := grouped(svc.URL, "      members_of: ["+scope+"]\n", freely) + "  others: {from: north, to: other, users: {include: 'false', map: {userName: login}}}\n"
+		sources, targets := strings.Index(text, "  hr: "), strings.Index(text, "targets:\n")
+		text = text[:sources] + "  north: " + files(north) + "\n  south: " + files(south) + "\n" + text[targets:]
+		text = strings.Replace(text, "from: hr", "from: [north, south]\n    union: true", 1)
+		write(t, dir, "config.yaml", strings.Replace(text, "targets:\n", "targets:\n  other: {url: \""+svc.URL+"\"}\n", 1))
+	}
+	peopleFile(t, north, 1, 4)
+	teams(t, north, "n: 1 2", "both: 3")
+	peopleFile(t, south, 51, 54)
+	teams(t, south, "s: 51 52", "both: 53")
+	config("app-n, app-s")
+	synced(t, dir, 0, "staff")
+	isActive(t, svc, "a group of each", "1", "2", "51", "52")
+	config("app-both, app-n")
+	synced(t, dir, 0, "staff")
+	isActive(t, svc, "a group of the same name in both", "1", "2", "3", "53")
+	synced(t, dir, 0, "others")
+	at := svc.last()
+	teams(t, north, "n: 1 2")
+	for _, job := range []string{"staff", "others"} {
+		if o := scimsync(t, dir, "sync", job).want(t, 1); !strings.Contains(o.err, `source north: the group "app-both", by which people are in scope (members_of), is not there any more`) {
+			t.Errorf("%s", o.err)
+		}
+	}
+	teams(t, north, "n: 1 2", "both: 3")
+	config("app-n, app-none")
+	if o := scimsync(t, dir, "sync", "staff").want(t, 1); !strings.Contains(o.err, `no group of source north, south has the name, DN or key "app-none"`) {
+		t.Errorf("%s", o.err)
+	}
+	if svc.last() != at {
+		t.Errorf("requests were sent: %v", svc.requests(at))
+	}
 }
