@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -216,9 +215,7 @@ func (s *Source) Describe(ctx context.Context) (record.Schema, error) {
 	if h, err = s.places[ofGroups].readHeader(ctx); err != nil {
 		return record.Schema{}, err
 	}
-	schema.GroupNames = append(h.schema().Names, groupName)
-	slices.Sort(schema.GroupNames)
-	schema.GroupNames = slices.Compact(schema.GroupNames)
+	schema.GroupNames = h.groupNames()
 	h, err = s.places[ofMembers].readHeader(ctx)
 	if err != nil {
 		return record.Schema{}, err

@@ -93,9 +93,12 @@ func TestGroups(t *testing.T) {
 	if want := "users.csv, 3 rows, groups.csv, 2 groups, members.csv, 4 memberships, unchanged"; b.Note != want || b.Extent != record.Same || err != nil {
 		t.Errorf("note %q, %v; want %q", b.Note, err, want)
 	}
-	schema, err := s.Describe(t.Context())
-	if err != nil || !slices.Equal(schema.GroupNames, []string{"id", "name"}) {
-		t.Errorf("attributes of groups %q, %v", schema.GroupNames, err)
+	for header, want := range map[string]string{"id": "[id name]", "id;Name;Cost Center;cost-center": "[id name]", "ID;e mail": "[e_mail id name]"} {
+		put(t, dir, "groups.csv", header+"\nx\n")
+		schema, err := s.Describe(t.Context())
+		if err != nil || fmt.Sprint(schema.GroupNames) != want {
+			t.Errorf("%s: attributes of groups %q, %v; want %s", header, schema.GroupNames, err, want)
+		}
 	}
 }
 

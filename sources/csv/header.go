@@ -86,6 +86,18 @@ func (h *header) schema() record.Schema {
 	return s
 }
 
+// groupNames are the attributes of groups: those that stand for one column, and the name.
+func (h *header) groupNames() []string {
+	names := []string{groupName}
+	for v, cols := range h.byVar {
+		if len(cols) == 1 {
+			names = append(names, v)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // keyColumn finds a key's column by its spelling or by its variable's name. setting is
 // where the config names it.
 func (h *header) keyColumn(key, setting string) (int, error) {
