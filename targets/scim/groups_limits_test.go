@@ -189,7 +189,22 @@ func TestNobodyIsAddedTwice(t *testing.T) {
 	}
 	n = r.count()
 	r.done(changes)
-	r.sent(n, "GET")
+	r.sent(n) // who is in the group is known for a while
+}
+
+// A large group whose members may be in it already is read once, and not with each request.
+func TestDoubtedMembersAreReadOnce(t *testing.T) {
+	r := newRoom(t, 40, 20, nil)
+	n := r.count()
+	for at := 10; at < 40; at += 10 {
+		changes := r.adds(r.people[at : at+10]...)
+		for _, change := range changes {
+			change.Doubt.Sent = true
+		}
+		r.done(changes)
+	}
+	r.sent(n, "GET", "PATCH 1", "PATCH 1")
+	r.has(r.people...)
 }
 
 // Several groups at once: one tries, the others wait for what it finds out.

@@ -254,10 +254,14 @@ func (m *move) skipDone() bool {
 	if !m.profile.Members.InGet && len(open) > fewLookups {
 		return true
 	}
-	s, r := m.see(m.group, memberIDs(open))
-	if r != nil {
-		m.rest(*r)
-		return false
+	s := m.seenLately(m.group, open)
+	if s == nil {
+		var r *plan.Result
+		if s, r = m.see(m.group, memberIDs(open)); r != nil {
+			m.rest(*r)
+			return false
+		}
+		m.sees(m.group, s)
 	}
 	m.doubts(m.group, false)
 	for _, change := range open {

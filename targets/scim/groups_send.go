@@ -40,6 +40,9 @@ func (m *move) deliver(c call) (*answer, error) {
 func (m *move) once(c call) (*answer, error) {
 	m.forgetPage()
 	a, err := m.write.send(c)
+	if err != nil || a.status/100 == 5 {
+		m.unsees(m.group)
+	}
 	if !m.sent {
 		if m.sent = true; a != nil {
 			m.first = m.heard(a)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"scimsync/sync/plan"
 )
@@ -19,7 +20,20 @@ type uncertain struct {
 	refused map[string]*refusal
 	// tried is what was seen after the last trial; nil: nothing.
 	tried *tried
+	// seen is the group that was looked at last because of a doubt.
+	seen seen
 }
+
+// seen is who was in a group, at a moment.
+type seen struct {
+	group string
+	sight *sight
+	at    time.Time
+}
+
+// seenFor is how long it counts who was in a group, for those who are to be added: of a large
+// group it is read once, and not with each hundred of them.
+const seenFor = time.Minute
 
 // tried is who was in a group after a form of removal was tried there.
 type tried struct {
@@ -101,6 +115,11 @@ func (g *Groups) blamed(group string) {
 func (g *Groups) took(group string, changes []*plan.Change) {
 	u := &g.uncertain
 	u.mu.Lock()
+	if u.seen.group == group {
+		for _, change := range changes {
+			u.seen.sight.in[change.Member.RemoteID] = change.Action == plan.AddMember
+		}
+	}
 	r := u.refused[group]
 	learned := 0
 	if r != nil {
@@ -145,4 +164,36 @@ func (g *Groups) stirs(group string, out []*plan.Change) {
 	gone := memberIDs(out)
 	left := slices.DeleteFunc(slices.Clone(u.tried.in), func(id string) bool { return slices.Contains(gone, id) })
 	u.tried = &tried{group: group, form: u.tried.form, in: left}
+}
+
+// sees remembers who was in a group that was read.
+func (g *Groups) sees(group string, s *sight) {
+	g.uncertain.mu.Lock()
+	defer g.uncertain.mu.Unlock()
+	if s.group != nil {
+		g.uncertain.seen = seen{group, s, g.now()}
+	}
+}
+
+// unsees forgets who was in a group: a request to it may have been carried out since.
+func (g *Groups) unsees(group string) {
+	g.uncertain.mu.Lock()
+	defer g.uncertain.mu.Unlock()
+	if g.uncertain.seen.group == group {
+		g.uncertain.seen = seen{}
+	}
+}
+
+// seenLately gives who was in a group when it was read a moment ago; nil: it was not, or a
+// request to it was in doubt since, or changes are to take somebody out.
+func (g *Groups) seenLately(group string, changes []*plan.Change) *sight {
+	if g.isDoubted(group) || slices.ContainsFunc(changes, func(c *plan.Change) bool { return c.Action != plan.AddMember }) {
+		return nil
+	}
+	g.uncertain.mu.Lock()
+	defer g.uncertain.mu.Unlock()
+	if s := &g.uncertain.seen; s.group == group && g.now().Sub(s.at) < seenFor {
+		return s.sight
+	}
+	return nil
 }
