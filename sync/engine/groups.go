@@ -112,7 +112,7 @@ func (w *work) comings() error {
 	w.groups.comes, w.groups.goes = comes.marks, goes.marks
 	err := w.book.each(func(c *plan.Change) error {
 		switch {
-		case c.Key.Kind != record.User:
+		case c.Key.Kind != record.User, w.denied(c): // what a human said no to does not come about
 			return nil
 		case c.Action == plan.Deactivate || c.Action == plan.Delete:
 			return goes.add(c.Key)

@@ -283,6 +283,10 @@ func (c *comparing) named() (map[string]map[uint32]record.Key, error) {
 
 // decide turns a difference into a change, if it is one that this pass is about.
 func (c *comparing) decide(d *difference, key record.Key, entry *ledger.Entry) error {
+	if entry != nil && key.Kind == record.User && c.protects(entry, entry.There()) {
+		d.row.pending = true // looked at again in every run, so that nothing is forgotten once they are free
+		return nil
+	}
 	active := c.active(d, entry)
 	if c.action == plan.RemoveMember {
 		switch {

@@ -293,3 +293,75 @@ func TestGroupsMatch(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A run for one person moves them, and nobody else, in and out of groups.
+func TestGroupsOfOnePerson(t *testing.T) {
+	t.Parallel()
+	svc, dir := startService(t), t.TempDir()
+	write(t, dir, "config.yaml", clubConfig(svc.URL, clubsFreely+"    groups: {}\n"))
+	all := clubs{"g1": {"a", []int{1, 2, 3}, nil}, "g2": {"b", []int{3, 4}, []string{"g1"}}}
+	all.write(t, dir)
+	write(t, dir, "people.csv", clubPeople(4))
+	synced(t, dir, 0)
+	all["g1"].people = []int{2, 5, 6}
+	all["g2"].people = []int{1}
+	all.write(t, dir)
+	write(t, dir, "people.csv", clubPeople(6))
+	synced(t, dir, 0, "--user", "5")
+	if got := svc.groups(); fmt.Sprint(got["a"], got["b"]) != "[1 2 3 5] [1 2 3 4 5]" {
+		t.Errorf("after 5: %v", got)
+	}
+	synced(t, dir, 0, "--user", "3")
+	if got := svc.groups(); fmt.Sprint(got["a"], got["b"]) != "[1 2 5] [1 2 4 5]" {
+		t.Errorf("after 3: %v", got)
+	}
+	synced(t, dir, 0)
+	svc.wantGroups(all, everybody)
+	if n := svc.last(); synced(t, dir, 0).Calls != 0 || svc.last() != n {
+		t.Error("a quiet run is not quiet")
+	}
+}
+
+// A protected account stays where it is.
+func TestGroupsProtect(t *testing.T) {
+	t.Parallel()
+	svc, dir := startService(t), t.TempDir()
+	config := clubConfig(svc.URL, clubsFreely+"    groups: {}\n")
+	write(t, dir, "config.yaml", config)
+	all := clubs{"g1": {"a", []int{1, 2, 3}, nil}, "g2": {"b", []int{2}, nil}}
+	all.write(t, dir)
+	write(t, dir, "people.csv", clubPeople(4))
+	synced(t, dir, 0)
+	write(t, dir, "config.yaml", replaced(config, "pace: {", "protect: {userName: [u1]}, pace: {"))
+	all["g1"].people, all["g2"].people = []int{2}, []int{1, 2, 4}
+	all.write(t, dir)
+	synced(t, dir, 0)
+	if got := svc.groups(); fmt.Sprint(got["a"], got["b"]) != "[1 2] [2 4]" {
+		t.Errorf("%v", got)
+	}
+	write(t, dir, "config.yaml", config)
+	synced(t, dir, 0)
+	svc.wantGroups(all, everybody)
+}
+
+// Where a service has no groups, that is said, and people go on.
+func TestGroupsNotThere(t *testing.T) {
+	t.Parallel()
+	svc, dir := startService(t), t.TempDir()
+	write(t, dir, "config.yaml", replaced(clubConfig(svc.URL, clubsFreely+"    groups: {}\n"), "pace: {", "options: {resources: [users], members: {remove: none}}, pace: {"))
+	(clubs{"g1": {"a", []int{1, 2, 3}, nil}}).write(t, dir)
+	write(t, dir, "people.csv", clubPeople(4))
+	if o := scimsync(t, dir, "check").want(t, 0); !strings.Contains(o.out+o.err, "says that the service has no groups") {
+		t.Errorf("check: %s%s", o.out, o.err)
+	}
+	if r := synced(t, dir, 0); r.Done["create"] != 4 || len(r.Done) != 1 {
+		t.Errorf("%+v", r)
+	}
+	if n := svc.last(); synced(t, dir, 0).Calls != 0 || svc.last() != n {
+		t.Error("a quiet run is not quiet")
+	}
+	write(t, dir, "config.yaml", csvConfig(svc.URL, clubsFreely+"    groups: {}\n"))
+	if o := scimsync(t, dir, "check").want(t, 1); !strings.Contains(o.out+o.err, "source hr has no groups") {
+		t.Errorf("check: %s%s", o.out, o.err)
+	}
+}
