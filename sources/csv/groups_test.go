@@ -298,6 +298,66 @@ func TestContextEndsDuringLinks(t *testing.T) {
 	}
 }
 
+// TestMembersCutAnywhere cuts the file of memberships at every byte: what goes unnoticed is a cut
+// behind a whole row, and with a manifest nothing.
+func TestMembersCutAnywhere(t *testing.T) {
+	dir := t.TempDir()
+	o := exported(t, dir, someUsers, someGroups, someMembers)
+	s := open(t, o)
+	all, _, _, err := links(t, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Manifest = "{path}.ok"
+	for name, text := range map[string]string{"users.csv": someUsers, "groups.csv": someGroups, "members.csv": someMembers} {
+		vouch(t, dir, name, text, strings.Count(text, "\n")-1)
+	}
+	vouched := open(t, o)
+	if _, _, _, err := links(t, vouched, nil); err != nil {
+		t.Fatal(err)
+	}
+	for cut := range len(someMembers) {
+		put(t, dir, "members.csv", someMembers[:cut])
+		got, _, _, err := links(t, s, nil)
+		if whole := cut > 0 && someMembers[cut-1] == '\n' && strings.Count(someMembers[:cut], "\n") > 1; whole != (err == nil) {
+			t.Errorf("cut at %d: %v", cut, err)
+		}
+		if !slices.Equal(got, all[:len(got)]) {
+			t.Errorf("cut at %d: links %q", cut, got)
+		}
+		if _, _, _, err := links(t, vouched, nil); err == nil {
+			t.Errorf("cut at %d went unnoticed beside a manifest", cut)
+		}
+	}
+}
+
+// FuzzMembers asserts of any file of memberships that is read that its links are from groups
+// there are to somebody, and that it is the same when it is read again.
+func FuzzMembers(f *testing.F) {
+	for _, seed := range []string{someMembers, "group;user;sub\n a ; 1 ;\n", "sep=;\nuser;group;sub\n\"1\n\";a;\n", "group;user;sub\nb;;a\nx;1;\n"} {
+		f.Add(seed)
+	}
+	dir := f.TempDir()
+	s := open(f, exported(f, dir, someUsers, someGroups, someMembers))
+	f.Fuzz(func(t *testing.T, members string) {
+		put(t, dir, "members.csv", members)
+		got, _, b, err := links(t, s, nil)
+		if err != nil {
+			return
+		}
+		for _, link := range got {
+			group, member, _ := strings.Cut(link, " ")
+			kind, key, _ := strings.Cut(member, "/")
+			if !strings.Contains("abc", group) || kind != "user" && kind != "group" || strings.TrimSpace(key) == "" || strings.ContainsAny(key, "\t\r\n\x00") {
+				t.Fatalf("link %q", link)
+			}
+		}
+		if _, _, again, err := links(t, s, b.Cursor); err != nil || again.Extent != record.Same {
+			t.Fatalf("read again: extent %d, %v", again.Extent, err)
+		}
+	})
+}
+
 // BenchmarkLinks gives memberships of 100,000 people in 500 groups; it reads the files of
 // people and groups, too.
 func BenchmarkLinks(b *testing.B) {

@@ -35,6 +35,24 @@ func TestCanonDN(t *testing.T) {
 	}
 }
 
+// TestDifferentDNs: what would give one person the access of another.
+func TestDifferentDNs(t *testing.T) {
+	seen := map[string]string{}
+	for _, text := range []string{
+		"cn=a,o=x", `cn=a\,o\=x`, `cn=a\2co=x`, "cn=a", "o=x,cn=a", "cn=a+o=x", `cn=a\+o\=x`, "uid=a,o=x", "cn=b,o=x", "cn=a,ou=x", "cn=a,o=x,o=x",
+		`cn=\61\62,o=x`, `cn=\\61\\62,o=x`, "cn=#0402ff00", "cn=#0402ff01", `cn=\#0402ff00`, `cn=\ff`, `cn=\fe`, "cn=\ufffd", "cn=a b", "cn=ab", "cn=é", "cn=e",
+	} {
+		name, err := record.CanonDN(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other := seen[name]; other != "" && !(text == `cn=a\2co=x` && other == `cn=a\,o\=x`) {
+			t.Errorf("%q and %q are both %q", other, text, name)
+		}
+		seen[name] = text
+	}
+}
+
 func TestNoDN(t *testing.T) {
 	for text, want := range map[string]string{
 		"people":           `parse DN "people": a part of it is no attribute=value`,
