@@ -85,6 +85,9 @@ jobs:
 		}
 	}
 	config("app-x")
+	if o := scimsync(t, dir, "check", "--connect").want(t, 0); !strings.Contains(o.out, "source corp: groups can be read") {
+		t.Errorf("check: %s", o.out)
+	}
 	synced(t, dir, 0)
 	is("the first run", "p0", "p1", "p2", "p3")
 	quiet("nothing changed", 0, "")
