@@ -3,6 +3,7 @@ package app_test
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -455,5 +456,86 @@ func TestMembersOfSeveralSources(t *testing.T) {
 	}
 	if svc.last() != at {
 		t.Errorf("requests were sent: %v", svc.requests(at))
+	}
+}
+
+// Whatever changes among groups in groups, and wherever the program is killed meanwhile,
+// exactly the people who are in the group have active accounts in the end.
+func TestMembersOfRandomly(t *testing.T) {
+	t.Parallel()
+	svc, dir := startService(t), t.TempDir()
+	write(t, dir, "config.yaml", strings.Replace(grouped(svc.URL, "      members_of: [app-a]\n", freely), "hr: {", "hr: {max_shrink: 100%, ", 1))
+	const people = 25
+	peopleFile(t, dir, 1, people)
+	random := rand.New(rand.NewPCG(7, 8))
+	names := []string{"a", "b", "c", "d", "e"}
+	in := map[string]map[string]bool{} // who is listed by whom
+	for _, name := range names {
+		in[name] = map[string]bool{}
+	}
+	expected := func() []string {
+		seen, active := map[string]bool{}, []string{}
+		var visit func(string)
+		visit = func(who string) {
+			if seen[who] {
+				return
+			}
+			seen[who] = true
+			if in[who] == nil {
+				active = append(active, who)
+			}
+			for member := range in[who] {
+				visit(member)
+			}
+		}
+		visit("a")
+		slices.Sort(active)
+		return active
+	}
+	change := func() {
+		for range 1 + random.IntN(5) {
+			group := in[names[random.IntN(len(names))]]
+			member := fmt.Sprint(1 + random.IntN(people))
+			if random.IntN(3) == 0 {
+				member = names[random.IntN(len(names))]
+			}
+			if group[member] {
+				delete(group, member)
+			} else {
+				group[member] = true
+			}
+		}
+		if len(expected()) == 0 { // which no read believes
+			in["a"]["1"] = true
+		}
+		var lines []string
+		for _, name := range names {
+			lines = append(lines, name+": "+strings.Join(slices.Sorted(maps.Keys(in[name])), " "))
+		}
+		teams(t, dir, lines...)
+	}
+	in["a"]["1"] = true
+	killed, changed := 0, 0
+	for round := range 25 {
+		before := expected()
+		change()
+		if !slices.Equal(before, expected()) {
+			changed++
+		}
+		c := program(t, dir, "sync")
+		c.Env = append(c.Env, fmt.Sprintf("%s=%d", killAt, 1+random.IntN(16)))
+		if finish(t, c).code == -1 {
+			killed++
+		}
+		synced(t, dir, 0)
+		isActive(t, svc, fmt.Sprintf("round %d", round), expected()...)
+		at := svc.last()
+		synced(t, dir, 0)
+		if svc.last() != at {
+			t.Errorf("round %d: nothing changed, and requests were sent: %v", round, svc.requests(at))
+		}
+	}
+	if killed < 8 || changed < 8 {
+		t.Errorf("killed %d times, changed %d times", killed, changed)
 	}
 }
