@@ -167,3 +167,34 @@ jobs:
 		t.Errorf("%v\n%s", err, &got)
 	}
 }
+
+// Groups of a job: a target may lay lines over them, want none, or be the only one with any.
+func TestFlowsOfGroups(t *testing.T) {
+	cfg, _, err := parse("c.yaml", "/", []byte(`version: 1
+sources:
+  hr: {csv: {users: {path: people.csv, key: id}, groups: {path: g.csv, key: gid}, members: {path: m.csv, group: gid, user: id}}}
+targets: {a: {profile: sandbox}, b: {profile: sandbox}, c: {profile: sandbox}}
+jobs:
+  staff:
+    from: hr
+    to:
+      - a
+      - b: {groups: {leavers: empty, map: {displayName: '"x " + name'}}, leavers: {members: remove}}
+      - c: {groups: null, guard: {member_remove: {count: 3}}}
+    groups: {include: 'name != ""', match: [displayName]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flows := cfg.Flows("staff")
+	a, b := flows[0].Groups, flows[1].Groups
+	if a.Leavers != GroupUnlink || len(a.Map) != 0 || a.Include.Value != `name != ""` || flows[0].Leavers.Members != LeaverMembersKeep {
+		t.Errorf("a: %+v", a)
+	}
+	if b.Leavers != GroupEmpty || b.Map[0].Expr.Value != `"x " + name` || b.Include.Value != `name != ""` || len(b.Match) != 1 || flows[1].Leavers.Members != LeaverMembersRemove {
+		t.Errorf("b: %+v", b)
+	}
+	if l := flows[2].Guard.MemberRemove; flows[2].Groups != nil || *l.Count != 3 || *l.Percent != 30 {
+		t.Errorf("c: %+v %+v", flows[2].Groups, l)
+	}
+}
