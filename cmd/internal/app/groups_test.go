@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -363,5 +364,69 @@ func TestGroupsNotThere(t *testing.T) {
 	write(t, dir, "config.yaml", csvConfig(svc.URL, clubsFreely+"    groups: {}\n"))
 	if o := scimsync(t, dir, "check").want(t, 1); !strings.Contains(o.out+o.err, "source hr has no groups") {
 		t.Errorf("check: %s%s", o.out, o.err)
+	}
+}
+
+// An account, or a group, that somebody deleted at the service is made again once that is
+// noticed, and everybody is in their groups again.
+func TestGroupsMadeAnew(t *testing.T) {
+	t.Parallel()
+	svc, dir := startService(t), t.TempDir()
+	write(t, dir, "config.yaml", clubConfig(svc.URL, clubsFreely+"    groups: {}\n"))
+	all := clubs{"g1": {"a", []int{1, 2, 3}, nil}, "g2": {"b", []int{2}, nil}, "g3": {"c", []int{3, 4}, nil}}
+	all.write(t, dir)
+	write(t, dir, "people.csv", clubPeople(4))
+	synced(t, dir, 0)
+	svc.do("DELETE", "/Users/"+svc.users()["2"]["id"].(string), "")
+	write(t, dir, "people.csv", strings.Replace(clubPeople(4), "2,u2,Given2,Family2,u2@example.org,Clerk", "2,u2,Given2,Family2,u2@example.org,Head", 1))
+	synced(t, dir, 4) // it is noticed
+	if r := synced(t, dir, 0); r.Done["create"] != 1 || r.Done["add_member"] != 2 {
+		t.Errorf("%+v", r)
+	}
+	svc.wantGroups(all, everybody)
+
+	var page struct{ Resources []struct{ ID string } }
+	svc.get("/Groups?filter=displayName%20eq%20%22a%22", &page)
+	svc.do("DELETE", "/Groups/"+page.Resources[0].ID, "")
+	all["g1"].people = []int{1, 2, 3, 4}
+	all.write(t, dir)
+	synced(t, dir, 4)
+	if r := synced(t, dir, 0); r.Done["create"] != 1 || r.Done["add_member"] != 4 {
+		t.Errorf("%+v", r)
+	}
+	svc.wantGroups(all, everybody)
+	if n := svc.last(); synced(t, dir, 0).Calls != 0 || svc.last() != n {
+		t.Error("a quiet run is not quiet")
+	}
+}
+
+// The state is lost: accounts and groups are found again, nobody is added twice and nobody is
+// taken out, and what was left to do is done.
+func TestGroupsStateLost(t *testing.T) {
+	t.Parallel()
+	svc, dir := startService(t), t.TempDir()
+	write(t, dir, "config.yaml", clubConfig(svc.URL, clubsFreely+"    groups: {}\n"))
+	all := clubs{"g1": {"a", []int{1, 2, 3}, nil}, "g2": {"b", []int{2}, nil}}
+	all.write(t, dir)
+	write(t, dir, "people.csv", clubPeople(4))
+	synced(t, dir, 0)
+	if err := os.RemoveAll(dir + "/state"); err != nil {
+		t.Fatal(err)
+	}
+	all["g1"].people = []int{1, 3, 4}
+	all.write(t, dir)
+	n := svc.last()
+	synced(t, dir, 0)
+	for _, r := range svc.requests(n) {
+		if r.Method == "POST" && !strings.HasSuffix(r.Path, "/.search") || r.Method == "DELETE" || strings.Contains(r.Body, `"remove"`) {
+			t.Errorf("%s %s %s", r.Method, r.Path, r.Body)
+		}
+	}
+	// Whom we put there before is nobody's any more, and stays until a human takes them out.
+	if got := svc.groups(); fmt.Sprint(got["a"], got["b"]) != "[1 2 3 4] [2]" {
+		t.Errorf("%v", got)
+	}
+	if n := svc.last(); synced(t, dir, 0).Calls != 0 || svc.last() != n {
+		t.Error("a quiet run is not quiet")
 	}
 }
