@@ -187,24 +187,13 @@ func (c *compiler) instant(what string, i *Instant) *instant {
 
 // number gives the names their final slots, in sorted order.
 func (c *compiler) number() {
+	c.p.asks = slices.ContainsFunc(c.p.codes(), func(c *code) bool { return c.groups })
 	c.p.names = slices.Sorted(maps.Keys(c.names.used))
 	slots := make([]int, len(c.p.names))
 	for i, name := range c.p.names {
 		slots[c.names.used[name]] = i
 	}
-	codes := []*code{c.p.include, c.p.active}
-	for _, i := range []*instant{c.p.from, c.p.until} {
-		if i != nil {
-			codes = append(codes, i.code)
-		}
-	}
-	for i := range c.p.lines {
-		codes = append(codes, c.p.lines[i].code)
-	}
-	for _, one := range codes {
-		if one == nil {
-			continue
-		}
+	for _, one := range c.p.codes() {
 		for i, s := range one.single {
 			one.single[i] = slots[s]
 		}

@@ -101,6 +101,7 @@ type Program struct {
 	until   *instant
 	active  *code // nil: account_enabled
 	lines   []line
+	asks    bool      // for the groups of a person
 	groups  []element // elements that are made of several lines
 	split   []split   // the attributes they belong to
 	managed []string
@@ -163,9 +164,7 @@ func (p *Program) Names() []string { return slices.Clone(p.names) }
 
 // Groups tells whether any expression uses the groups of a person: records to be mapped
 // have to have them.
-func (p *Program) Groups() bool {
-	return slices.ContainsFunc(p.codes(), func(c *code) bool { return c.groups })
-}
+func (p *Program) Groups() bool { return p.asks }
 
 // Version is a short text that changes whenever the result for some record could.
 func (p *Program) Version() string { return p.version }
