@@ -136,6 +136,9 @@ func (w *write) account(whole bool) (found *plan.Found, result *plan.Result) {
 		return nil, &plan.Result{Verdict: plan.Park, Err: fmt.Errorf("%s: %w", w.change, err)}
 	}
 	c := call{method: http.MethodGet, path: path, limit: limitOne}
+	if whole { // with all of its members
+		c.limit = limitPage
+	}
 	var heard plan.Heard
 	a, err := w.lean(c, whole, func(c call) (a *answer, err error) {
 		a, heard, err = w.tryRead(w.ctx, c)

@@ -213,6 +213,36 @@ func TestTrustIsLost(t *testing.T) {
 	r.sent(n, "GET", "PATCH 1", "GET")
 }
 
+// What somebody took out themselves is theirs: that a few are gone counts as harm only soon
+// after a removal was tried.
+func TestOthersTakeMembersOut(t *testing.T) {
+	t.Run("between two removals", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRoom(t, 12, 10, nil)
+			r.done(r.removes(r.people[0]))
+			time.Sleep(5 * time.Minute)
+			r.wipe(r.group, r.people[5])
+			r.done(r.removes(r.people[1], r.people[2]))
+			r.has(r.people[3], r.people[4], r.people[6], r.people[7], r.people[8], r.people[9])
+		})
+	})
+	t.Run("while nobody was here", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRoom(t, 12, 10, nil)
+			r.faulty.Script(scimtest.Reply{}, scimtest.Reply{})
+			r.faulty.Forever(scimtest.Reply{Cut: scimtest.Before})
+			r.are(r.apply(r.removes(r.people[0])), plan.InDoubt)
+			time.Sleep(8 * time.Hour)
+			r.wipe(r.group, r.people[5])
+			r.faulty = scimtest.NewFaulty(r)
+			r.process()
+			r.done(r.removes(r.people[1]))
+			r.has(r.people[2], r.people[3], r.people[4], r.people[6], r.people[7], r.people[8], r.people[9])
+			r.speaks("look there whether that is right")
+		})
+	})
+}
+
 // A group that shows only a part of its members is never stated whole, and who is not shown
 // is not taken for gone.
 func TestGroupsThatShowAPart(t *testing.T) {

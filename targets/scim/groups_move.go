@@ -147,7 +147,7 @@ func (m *move) run() {
 		m.state(profile.RemovePut, m.open(plan.RemoveMember), m.open(plan.AddMember))
 		return
 	}
-	for {
+	for range rounds + len(m.changes) { // each ends a change, or finds something out about a form
 		out := m.open(plan.RemoveMember)
 		if out == nil {
 			break
@@ -157,10 +157,16 @@ func (m *move) run() {
 			return
 		}
 	}
+	if out := m.open(plan.RemoveMember); out != nil {
+		m.end(plan.Result{Verdict: plan.Park, Err: noForm(m.changes[0], nil, nil)}, out...)
+	}
 	if in := m.open(plan.AddMember); in != nil {
 		m.send(step{in: in})
 	}
 }
+
+// rounds is more than there is to find out about forms of removal.
+const rounds = 16
 
 // open gives the changes that nothing has come of yet, of one kind or of all; nil: none.
 func (m *move) open(actions ...plan.Action) []*plan.Change {
@@ -323,11 +329,14 @@ func (m *move) form(out []*plan.Change) (profile.MemberRemove, bool) {
 			why = fmt.Errorf("the service answers %s with success, and does nothing", words)
 		case len(harmed) > 0 && !states(form):
 		case i > 0 && states(form):
-			if err := m.fits(out); err != nil {
-				why = err
-				continue
+			s, r := m.see(m.group, memberIDs(out))
+			if r != nil {
+				m.rest(*r)
+				return "", false
 			}
-			return form, true
+			if why = m.fits(s); why == nil {
+				return form, true
+			}
 		default:
 			return form, true
 		}
@@ -364,12 +373,9 @@ func (g *Groups) forms() []profile.MemberRemove {
 
 // fits tells why a group cannot be stated whole where the profile does not ask for that; nil:
 // it can.
-func (m *move) fits(out []*plan.Change) error {
-	s, r := m.see(m.group, memberIDs(out))
+func (m *move) fits(s *sight) error {
 	most := least(m.profile.Members.MaxPerRequest, m.memory.most(m.now()))
 	switch {
-	case r != nil:
-		return r.Err
 	case s.group == nil:
 		return errors.New("groups do not show who is in them, so a whole list cannot be sent")
 	case m.known() == 0 || !s.complete(m.known()):

@@ -1,6 +1,7 @@
 package scim_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,10 +38,19 @@ type room struct {
 	lists string
 	// answers is the status of the next PATCH, whatever it did; 0: the sandbox's.
 	answers int
+	// removals is how many requests with a removal reached the sandbox.
+	removals int
 }
 
 // ServeHTTP is the sandbox behind the lens.
 func (r *room) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	if q.Method == http.MethodPatch {
+		body, _ := io.ReadAll(q.Body)
+		q.Body = io.NopCloser(bytes.NewReader(body))
+		if bytes.Contains(body, []byte(`"op":"remove"`)) {
+			r.removals++
+		}
+	}
 	if r.answers != 0 && q.Method == http.MethodPatch {
 		r.server.ServeHTTP(httptest.NewRecorder(), q)
 		w.WriteHeader(r.answers)

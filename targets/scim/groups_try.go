@@ -38,6 +38,10 @@ import (
 // After a form that did harm comes only one that states who is in the group, of a group that
 // shows at least as many members as are known to be in it.
 
+// soonAfter is how long after a trial it counts as its doing that a few others are gone: later,
+// somebody may have taken them out.
+const soonAfter = 2 * time.Minute
+
 // lateAfter is how long a service may take to do what it said is done.
 const lateAfter = time.Minute
 
@@ -79,6 +83,10 @@ func (m *move) settled() bool {
 	}
 	lost, still := tr.against(s)
 	switch {
+	case len(lost) > 0 && age > soonAfter && 2*len(lost) < tr.witnesses():
+		m.memory.tell(fmt.Sprintf("%d members are out of group %s who were in it when a removal was tried there on %s, and the answer to it was never seen: "+
+			"look there whether that is right", len(lost), tr.Group, tr.At.UTC().Format(time.RFC3339)))
+		m.memory.end(tr.Form, m.now(), false, false)
 	case len(lost) > 0:
 		m.harmed(tr, lost)
 		return m.mended(tr)
@@ -267,7 +275,7 @@ func (m *move) beside(out []*plan.Change) []string {
 // they do, or that cannot be seen.
 func (m *move) calm(now *sight, words string) bool {
 	last := m.lastTried()
-	if last == nil || last.form == words {
+	if last == nil || last.form == words || m.now().Sub(last.at) > soonAfter {
 		return true
 	}
 	s := now
@@ -327,7 +335,7 @@ func (m *move) judge(s step, tr *trial, req sent) bool {
 		return m.judgeHarm(s, tr, lost, gone)
 	case len(still) == 0 && (tr.Said || tr.showed()):
 		m.memory.end(tr.Form, m.now(), tr.proves(), false)
-		m.saw(&tried{group: m.group, form: tr.Form, in: slices.Sorted(maps.Keys(after.in))})
+		m.saw(&tried{at: m.now(), group: m.group, form: tr.Form, in: slices.Sorted(maps.Keys(after.in))})
 		m.done(s.out...)
 		return m.judgeAdded(s, after)
 	case tr.Said && len(gone) > 0:

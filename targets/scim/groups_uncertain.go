@@ -37,6 +37,7 @@ const seenFor = time.Minute
 
 // tried is who was in a group after a form of removal was tried there.
 type tried struct {
+	at          time.Time
 	group, form string
 	in          []string
 }
@@ -163,7 +164,7 @@ func (g *Groups) stirs(group string, out []*plan.Change) {
 	}
 	gone := memberIDs(out)
 	left := slices.DeleteFunc(slices.Clone(u.tried.in), func(id string) bool { return slices.Contains(gone, id) })
-	u.tried = &tried{group: group, form: u.tried.form, in: left}
+	u.tried = &tried{at: u.tried.at, group: group, form: u.tried.form, in: left}
 }
 
 // sees remembers who was in a group that was read.
