@@ -200,6 +200,9 @@ func (c *committer) storeEntry(k []byte, key record.Key, e *ledger.Entry, raw []
 	if e.Standing == ledger.Gone {
 		return nil
 	}
+	if err := c.arrives(k, key, e); err != nil {
+		return err
+	}
 	return c.enter(k, key, e)
 }
 

@@ -158,9 +158,9 @@ func (s *State) CountMembers(target, source string, group *uint32) (n int, err e
 }
 
 // move notes that the account or group of a key is not the one it was, so that its
-// memberships are gone with it: only where there are any.
+// memberships, and references to it, are gone with it: only where there may be any.
 func (c *committer) move(k []byte, old, now *ledger.Entry) error {
-	if c.members == nil || old.RemoteID == "" || old.Standing == ledger.Gone ||
+	if c.members == nil && c.info.Bucket(bucketWaiting) == nil || old.RemoteID == "" || old.Standing == ledger.Gone ||
 		now.Standing != ledger.Gone && now.RemoteID == old.RemoteID {
 		return nil
 	}
@@ -185,11 +185,17 @@ func (s *State) ForgetMoved(target string) error {
 	}
 	return s.update("forget members", func(tx *bolt.Tx) error {
 		t := findTarget(tx, target)
+		if err := unlink(tx, target, t.Bucket(bucketMoved)); err != nil {
+			return err
+		}
+		members := t.Bucket(bucketMembers)
+		if members == nil {
+			return t.DeleteBucket(bucketMoved)
+		}
 		moved, err := movedEdges(tx, t.Bucket(bucketMoved))
 		if err != nil {
 			return err
 		}
-		members := t.Bucket(bucketMembers)
 		c := members.Cursor()
 		var gone [][]byte
 		for k, _ := c.First(); k != nil; k, _ = c.Next() {

@@ -280,15 +280,25 @@ func (s *State) Merge(source string, rows []ledger.Row, info *ledger.SourceInfo)
 			return err
 		}
 		m.index.FillPercent, m.rows.FillPercent = mirrorFill, mirrorFill
+		refs, err := m.refIndex()
+		if err != nil {
+			return err
+		}
 		for _, r := range sorted {
 			// bbolt keeps key and value until the commit: each needs memory of its own.
 			k := rowKey(nil, r.Key.Kind, r.Key.ID)
+			if err := refs.note(m, k, r); err != nil {
+				return err
+			}
 			if err := m.index.Put(k, appendIndex(make([]byte, 0, indexLen), r)); err != nil {
 				return fmt.Errorf("row %s: %w", r.Key, err)
 			}
 			if err := m.rows.Put(k, ledger.AppendRow(nil, r)); err != nil {
 				return fmt.Errorf("row %s: %w", r.Key, err)
 			}
+		}
+		if err := refs.store(); err != nil {
+			return fmt.Errorf("references: %w", err)
 		}
 		if info == nil {
 			return nil

@@ -13,6 +13,8 @@
 //	sources/ID/rows           kind, anchor -> body of the row (ledger.AppendRow)
 //	sources/ID/edges          ordinal of a group, 0 for a group in it or 1 for a person, ordinal of
 //	                          the member -> nothing; only where groups are read
+//	sources/ID/refs           hash of a value by which a person goes, kind, anchor -> nothing; only
+//	                          where people refer to each other (by which attributes: referred)
 //	jobs/ID                   info
 //	targets/ID                info, learned, comparison
 //	targets/ID/entries        source id, kind, anchor -> job id, standing, the entry (ledger.AppendEntry)
@@ -22,6 +24,8 @@
 //	targets/ID/group remotes  remote id -> key of the group's entry
 //	targets/ID/members        source id, edge -> state, JSON of why the last try failed
 //	targets/ID/moved          key -> nothing: who has another account, or none, than memberships were made for
+//	targets/ID/waiting        hash of a reference, key of who refers -> nothing; only where people refer
+//	targets/ID/waits          key of who refers -> hashes of what they wait for
 //	flows/JOB ID,TARGET ID    progress, hold, approval
 //	    …/standings           standing -> number of entries
 //	    …/intents             source id, kind, anchor -> the intent (ledger.AppendIntent)

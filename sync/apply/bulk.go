@@ -62,7 +62,7 @@ func (p *Packing) size(change *plan.Change) int {
 	if p.most.Ops < 2 || change.Calls() != 1 || !change.Doubt.Since.IsZero() {
 		return 0
 	}
-	size := p.target.Size(change)
+	size := p.target.Size(plain(change))
 	if p.most.Bytes > 0 && size > p.most.Bytes {
 		return 0
 	}

@@ -152,6 +152,9 @@ func (w *walk) take(ctx context.Context, change *plan.Change) error {
 			return err
 		}
 	}
+	if ready, err := w.refer(change); err != nil || !ready {
+		return err
+	}
 	for _, together := range w.packing.Add(change) {
 		w.add(together)
 	}

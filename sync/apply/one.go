@@ -182,14 +182,15 @@ func (w *walk) enter(ctx context.Context, changes ...*plan.Change) *Pass {
 	return pass
 }
 
-// next is what is to be sent: the change, with the operations of one request.
+// next is what is to be sent: the change, with the operations of one request, and ids in the
+// place of references.
 func (a *attempt) next() *plan.Change {
 	if len(a.rest[0]) == len(a.change.Ops) {
-		return a.change
+		return plain(a.change)
 	}
 	part := *a.change
 	part.Ops, part.Parts = a.rest[0], nil
-	return &part
+	return plain(&part)
 }
 
 // apart has the removals of a request in doubt sent each by itself, and the rest of it

@@ -19,7 +19,8 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 	if entry.RemoteID == "" {
 		entry.RemoteID = change.RemoteID
 	}
-	if change.Action == plan.Deactivate || change.Temporary != "" { // the rest was left alone
+	links := change.Action == plan.Link
+	if change.Action == plan.Deactivate || change.Temporary != "" || links { // the rest was left alone
 		entry.Maybe = maps.Clone(change.Doubt.Maybe)
 		maps.DeleteFunc(entry.Maybe, func(path string, _ any) bool { _, sent := change.After[path]; return sent })
 		delete(entry.Maybe, "active")
@@ -32,6 +33,9 @@ func (w *walk) done(change *plan.Change, ack plan.Ack) {
 		w.end()
 	}
 	outcome := ledger.Outcome{Key: change.Key, Entry: entry, Look: &look, DropIntent: true, At: entry.At}
+	if links { // what the person waits for besides is for their other changes to say
+		outcome.Look = nil
+	}
 	if !change.Approved && change.Temporary == "" {
 		outcome.Counts = plan.Counts(change)
 	}

@@ -60,6 +60,9 @@ func (w *work) prepare() (*ledger.Hold, error) {
 	if err == nil {
 		err = w.store.PutLooks(w.flow.Flow, w.looksToStore)
 	}
+	if err == nil {
+		err = w.storeWaiting()
+	}
 	if err == nil && len(w.inVain) > 0 {
 		err = w.store.Begin(w.flow.Flow, w.inVain)
 	}

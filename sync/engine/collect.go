@@ -32,6 +32,9 @@ func (e *Engine) collect(ctx context.Context, job string, src Source) error {
 	if err != nil {
 		return fmt.Errorf("source %s: %w", src.Name, err)
 	}
+	if err := e.Store.IndexRefs(src.Name, src.Refs); err != nil {
+		return fmt.Errorf("source %s: %w", src.Name, err)
+	}
 	c.start()
 	batch, err := src.Reader.Read(ctx, want, c.take)
 	if err == nil {

@@ -20,6 +20,7 @@ type Store interface {
 	Mirror
 	Entries
 	Memberships
+	References
 	Progress
 	apply.Ledger
 }
@@ -57,6 +58,8 @@ type Source struct {
 	Names []string
 	// GroupNames are those of groups, "name" among them; nil: no job uses groups of this source.
 	GroupNames []string
+	// Refs are the attributes by which any mapping of any job refers to people, sorted; nil: none.
+	Refs []string
 	// Scopes name the groups by which any job has people in scope, by name, DN or anchor.
 	Scopes      []string
 	Fingerprint map[string]string

@@ -63,6 +63,7 @@ func (m *matching) settle() error {
 			m.park(a.adopt.Key, a.adopt.Name, ledger.Parked{Kind: ledger.ParkedConflict, Error: severalFit(a.adopt.RemoteID).Error(), Digest: a.create})
 			return nil
 		}
+		m.arrives(a.adopt.Key, false)
 		return m.book.add(a.adopt)
 	})
 }
@@ -161,7 +162,7 @@ func (m *matching) decide(c *plan.Change, found []plan.Found) error {
 	if why != nil {
 		return m.conflictFor(c, why)
 	}
-	return m.book.add(c)
+	return m.comer(c)
 }
 
 // takeOver adopts the one account that can be meant.
@@ -175,7 +176,11 @@ func (m *matching) takeOver(c *plan.Change, hit *plan.Found) error {
 		m.looksToStore = append(m.looksToStore, ledger.Look{Key: c.Key, Due: c.Due})
 		return nil
 	}
-	adopt, why := diff.Adopt(c, hit, m.flow.Adopt, m.shape)
+	linked, err := m.adopting(c)
+	if err != nil {
+		return err
+	}
+	adopt, why := diff.Adopt(linked, hit, m.flow.Adopt, m.shape)
 	if why != nil {
 		return m.conflictFor(c, why)
 	}

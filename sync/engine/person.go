@@ -21,9 +21,13 @@ func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
 	in := &diff.Input{Key: row.Key, Name: name(row, pushed), Entry: entry, Intent: w.intents[row.Key],
 		Leavers: w.flow.Leavers, Fate: w.flow.Fate, Shape: w.shape, Cause: plan.Cause{By: plan.CauseSource, What: "not in " + row.Key.Source + " any more"}}
 	var due time.Time
+	var link *plan.Change
 	if row.Absent == 0 {
 		result, err := w.mapped(row)
 		if err != nil {
+			return err
+		}
+		if link, err = w.refer(row.Key, &result, entry); err != nil {
 			return err
 		}
 		// Who is known to be inactive is deactivated, whatever else cannot be mapped.
@@ -53,6 +57,11 @@ func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
 		// Looked at again in every run, so that nothing is forgotten once they are free.
 		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, NextRun: true})
 		return nil
+	}
+	if link != nil && !w.protects(pushed, entry) {
+		if err := w.mayLink(link, in, change); err != nil {
+			return err
+		}
 	}
 	switch next {
 	case diff.Send:
@@ -179,7 +188,7 @@ func (w *work) search(create *plan.Change, due time.Time) error {
 		// later, up to the end of that run. So the window begins with this run.
 		create.Doubt.Since = w.at
 	}
-	if w.waits(create) {
+	if w.waits(create) || w.waitsUnlinked(create) {
 		return nil
 	}
 	if w.looks[create.Key] != nil {

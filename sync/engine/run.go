@@ -156,6 +156,9 @@ func (w *work) complete(ctx context.Context) error {
 	if err := w.match(ctx); err != nil {
 		return err
 	}
+	if err := w.link(); err != nil {
+		return err
+	}
 	if err := w.matchGroups(ctx); err != nil {
 		return err
 	}

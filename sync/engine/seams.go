@@ -36,6 +36,12 @@ type Mirror interface {
 	MergeEdges(source string, add, remove []ledger.Edge) error
 	// Touch gives the rows whose Ordinal is marked a Seq, in several transactions if need be.
 	Touch(source string, marked func(ordinal uint32) bool, seq uint64) error
+	// IndexRefs has people found by these attributes, with whatever is merged from then on;
+	// nil: nobody is. It costs nothing if they are those it had before.
+	IndexRefs(source string, by []string) error
+	// Answering gives who is meant by a reference: of several, two.
+	Answering(source string, ref ledger.Reference) ([]record.Key, error)
+
 	// Named calls fn with the key of every row whose Ordinal is marked, absent or not, people
 	// first, each kind in the order of keys.
 	Named(source string, marked func(ordinal uint32) bool, fn func(ordinal uint32, key record.Key) error) error
@@ -66,8 +72,19 @@ type Memberships interface {
 	// CountMembers counts the memberships of a group, or of all of them if group is nil.
 	CountMembers(target, source string, group *uint32) (int, error)
 	// ForgetMoved forgets memberships of accounts, and of groups, that are not those they were
-	// made for any more.
+	// made for any more, and references to such accounts.
 	ForgetMoved(target string) error
+}
+
+// References keeps who refers to people whose accounts are not there. When one of those gets
+// an account, who waits for it is looked at in the next run: that is stored with its entry.
+type References interface {
+	// PutWaiting stores for each of them all that they wait for, in one transaction.
+	PutWaiting(target string, list []ledger.Waiting) error
+	// WaitingFor gives who of a source waits for any of these.
+	WaitingFor(target, source string, refs []ledger.Reference) ([]record.Key, error)
+	// Waits tells whether anybody waits.
+	Waits(target string) (bool, error)
 }
 
 // Progress keeps how far each flow has come, and what it has to look at again.

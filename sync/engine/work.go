@@ -60,7 +60,8 @@ type work struct {
 	graphs    map[string]*graph      // by source, as far as they are needed
 	scopes    map[string]*marks      // by source: who is in a group of members_of, as far as it is needed
 	names     map[string]*groupNames // by source: for the variable groups, as far as it is needed
-	unclaimed int                    // from match; -1: not known
+	refs      references
+	unclaimed int // from match; -1: not known
 	notes     []string
 
 	// From people and match, too: what is to be stored before the first request.
@@ -102,6 +103,10 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 	if !how.at.IsZero() {
 		w.at = how.at
 	}
+	if err := w.startReferences(); err != nil {
+		w.close()
+		return nil, fmt.Errorf("%s: %w", flow.Flow, err)
+	}
 	return w, nil
 }
 
@@ -118,6 +123,7 @@ func (w *work) warn() {
 func (w *work) close() {
 	w.book.close()
 	w.groups.close()
+	w.refs.close()
 	w.find.close()
 	w.findLeft.close()
 }
@@ -144,8 +150,14 @@ func (w *work) people() error {
 			if again || w.how.Only[row.Key] {
 				w.changed[row.Key] = true
 			}
+			if err := w.answers(row); err != nil {
+				return err
+			}
 			return w.enqueue(row)
 		}); err != nil {
+			return err
+		}
+		if err := w.answered(src.Name); err != nil {
 			return err
 		}
 	}
@@ -162,6 +174,11 @@ func (w *work) people() error {
 // remember loads what humans said, the intents, and the looks that matter now. A look that only waits
 // for its time is made anew whenever its person is looked at.
 func (w *work) remember() error {
+	if w.refs.used {
+		if err := w.store.ForgetMoved(w.flow.Target); err != nil {
+			return err
+		}
+	}
 	if err := w.askHumans(); err != nil {
 		return err
 	}
@@ -200,6 +217,9 @@ func (w *work) enqueueAgain() error {
 		}
 	}
 	for key := range w.intents {
+		again[key] = true
+	}
+	for key := range w.refs.again {
 		again[key] = true
 	}
 	maps.DeleteFunc(again, func(key record.Key, _ bool) bool { return key.Kind != record.User || w.changed[key] })

@@ -86,6 +86,9 @@ func (c *compiler) code(what, text, place string, use want) *code {
 		return nil
 	}
 	if use == wantBool {
+		if c.noRefs(out) {
+			return nil
+		}
 		if wrong := notBool(root); wrong != "" {
 			c.problem(place, what, "is "+wrong+"; it has to be true or false", `compare it, as in status == "active"`)
 			return nil
@@ -112,6 +115,9 @@ func distinct(list []int) []int {
 // translate runs the language's own compiler with our names and logic put in.
 func (c *compiler) translate(text string, out *code, nilled bool) (*vm.Program, ast.Node, []trouble, error) {
 	own := functions(nilled)
+	if !c.spec.References {
+		delete(own, "ref")
+	}
 	known := functionNames(own)
 	r := &reader{
 		names: c.names, functions: known,
@@ -133,6 +139,7 @@ func (c *compiler) translate(text string, out *code, nilled bool) (*vm.Program, 
 		expr.Patch(r), expr.Patch(&writer{reader: r, code: out, nilled: nilled}),
 		expr.Patch(observer(func(n ast.Node) { root = n })),
 	)
+	out.refs = r.refs
 	return program, root, r.trouble, err
 }
 
@@ -178,9 +185,11 @@ func (c *compiler) instant(what string, i *Instant) *instant {
 		return nil
 	}
 	day := time.Date(2006, 1, 2, 0, 0, 0, 0, time.UTC)
+	compiled := c.code(what, i.Expr, i.Place, wantValue)
+	c.noRefs(compiled)
 	return &instant{
 		Instant: *i,
-		code:    c.code(what, i.Expr, i.Place, wantValue),
+		code:    compiled,
 		whole:   day.Format(i.Layout) == day.Add(15*time.Hour+4*time.Minute+5*time.Second).Format(i.Layout),
 	}
 }

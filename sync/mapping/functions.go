@@ -73,6 +73,7 @@ func functions(nilled bool) map[string]*builtin.Function {
 	add("dn_part", func(any, string, ...int) any { return nil }, func(args []any) (any, error) { return dnPart(args, nilled) })
 	add("file_time", func(any) any { return nil }, func(args []any) (any, error) { return moment("file_time", args, fileTime) })
 	add("ldap_time", func(any) any { return nil }, func(args []any) (any, error) { return moment("ldap_time", args, ldapTime) })
+	add("ref", func(any, ...string) any { return nil }, reference)
 	for _, name := range []string{"attr", "values"} { // these never run: reading the names replaces them
 		add(name, func(any) any { return nil }, func([]any) (any, error) { return nil, say("%s(…) needs a name in quotes", name) })
 	}

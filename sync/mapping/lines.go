@@ -45,6 +45,7 @@ func (c *compiler) line(l Line) {
 		}
 		out.when = resource.OnlyCreate
 	}
+	c.refers(l, &out)
 	for _, o := range c.p.lines {
 		if clash := overlap(o, out); clash != "" {
 			c.problem(l.Place, l.Path, clash, "")

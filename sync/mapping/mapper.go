@@ -27,6 +27,8 @@ type Result struct {
 	Name  string          // displayName or userName, for humans
 	// Due is the earliest moment at which time alone changes the result; zero: never.
 	Due time.Time
+	// Open are the references of which it is not known whom they mean.
+	Open []Open
 	// Err says why the person cannot be mapped: path, place, reason, no values. The
 	// person is parked and keeps the account.
 	Err error
@@ -34,6 +36,9 @@ type Result struct {
 
 // Mapper maps records, one at a time: it is not for concurrent use.
 type Mapper struct {
+	// Resolve finds whom references mean; nil: that is known of none.
+	Resolve Resolver
+
 	p      *Program
 	vm     vm.VM
 	env    map[string]any
@@ -43,6 +48,7 @@ type Mapper struct {
 	count  []int // by slot: how many values this record has; -1: the source did not give it
 	values []any // by line
 	dead   []bool
+	open   []Open
 	due    time.Time
 	now    time.Time
 	// groups tells that the record says in which groups the person is, inGroups that it is
@@ -119,7 +125,7 @@ func (m *Mapper) Map(r *record.Record, at time.Time) Result {
 		res.Err = err
 	}
 	if res.Err == nil {
-		res.Want = want
+		res.Want, res.Open = want, m.open
 	}
 	return m.done(res)
 }
@@ -144,7 +150,7 @@ func (m *Mapper) done(res Result) Result {
 
 // load puts a record's values where expressions find them.
 func (m *Mapper) load(r *record.Record, at time.Time) {
-	m.now, m.due, m.expires = at, time.Time{}, time.Time{}
+	m.now, m.due, m.expires, m.open = at, time.Time{}, time.Time{}, nil
 	for slot, name := range m.p.names {
 		values, given := m.find(r, slot, name)
 		values = present(values)

@@ -23,6 +23,7 @@ type reader struct {
 	asList    map[*ast.IdentifierNode]bool
 	fromAttr  map[*ast.IdentifierNode]string
 	functions []string
+	refs      []string // by which attributes references go
 	trouble   []trouble
 }
 
@@ -81,6 +82,8 @@ func (r *reader) call(node *ast.Node, n *ast.CallNode, name string) {
 	default:
 		if !r.callable(name) {
 			r.unknown(name)
+		} else if name == "ref" {
+			r.reference(n)
 		}
 	}
 }

@@ -62,6 +62,8 @@ type Spec struct {
 	Read    string        // the command that shows what the source gives, for messages
 	// Groups says whether expressions may ask for a person's groups, and why if not.
 	Groups Asking
+	// References tells that somebody resolves references, so that expressions may make them.
+	References bool
 }
 
 // Asking says whether expressions may ask in which groups somebody is.
@@ -154,8 +156,9 @@ type code struct {
 	lists   []int // slots that are used with all their values
 	enabled bool  // account_enabled is used, which depends on the time
 	dn      bool
-	groups  bool   // the groups of the person are used
-	plain   string // the variable, for an expression that is nothing else
+	groups  bool     // the groups of the person are used
+	refs    []string // the attributes by which it refers to people
+	plain   string   // the variable, for an expression that is nothing else
 }
 
 // Names lists the attributes of the source that the program needs, sorted, as the

@@ -54,7 +54,7 @@ func (m *Mapper) want(r *record.Record) (want resource.Wanted, name string, err 
 	if err != nil {
 		return resource.Wanted{}, name, err
 	}
-	want.Managed = m.p.managed
+	want.Managed = m.managedBut(m.open)
 	want.Attrs = make([]resource.Attr, 0, len(m.p.lines))
 	for i := range m.p.lines {
 		l := &m.p.lines[i]
@@ -155,6 +155,9 @@ func (m *Mapper) value(l *line, r *record.Record) (any, error) {
 	}
 	if err != nil || v == nil {
 		return nil, err
+	}
+	if ref, is := v.(Reference); is {
+		return m.resolve(l, ref), nil
 	}
 	if l.attr.Multi && l.at.Sub == "" {
 		v, err = listOf(&l.attr, v)

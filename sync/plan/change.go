@@ -16,7 +16,8 @@ import (
 // Action is what a change does. The order of Actions is the order of phases.
 type Action string
 
-// The actions. Those of members change one group and one member of it.
+// The actions. Those of members change one group and one member of it. A link gives an account
+// its references to accounts that were not there before.
 const (
 	Deactivate   Action = "deactivate"
 	RemoveMember Action = "remove_member"
@@ -25,11 +26,12 @@ const (
 	Reactivate   Action = "reactivate"
 	Create       Action = "create"
 	AddMember    Action = "add_member"
+	Link         Action = "link"
 	Delete       Action = "delete"
 )
 
 // Actions lists all actions in the order in which they are carried out.
-var Actions = []Action{Deactivate, RemoveMember, Update, Adopt, Reactivate, Create, AddMember, Delete}
+var Actions = []Action{Deactivate, RemoveMember, Update, Adopt, Reactivate, Create, AddMember, Link, Delete}
 
 func (a Action) known() bool { return slices.Contains(Actions, a) }
 
@@ -50,6 +52,8 @@ func (a Action) Phase() int {
 		return 4
 	case AddMember:
 		return 5
+	case Link:
+		return 6
 	case Delete:
 		return 7
 	}
@@ -119,7 +123,8 @@ type Change struct {
 	Cause Cause
 	Held  bool
 
-	// Round orders updates that pass a login on: a lower round is finished first.
+	// Round orders updates that pass a login on, and creates that refer to each other: a lower
+	// round is finished first.
 	Round int
 	// Temporary is the login an account gets for a moment so that a circle of
 	// swapped logins can be untied; this change sets it, and no other value.

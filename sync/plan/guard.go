@@ -52,7 +52,7 @@ const MostVanished = 5
 // Counts gives the limits that a change counts against.
 func Counts(c *Change) []string {
 	switch c.Action {
-	case AddMember:
+	case AddMember, Link: // what they follow from was counted
 		return nil
 	case RemoveMember:
 		return []string{LimitMemberRemove}

@@ -54,6 +54,8 @@ func Show(v any) string {
 		return strconv.FormatBool(v)
 	case json.Number:
 		return Safe(v.String())
+	case resource.Ref:
+		return quoted(v.Key.Kind.String() + " " + v.Key.ID)
 	case []resource.Element:
 		parts := make([]string, len(v))
 		for i, e := range v {

@@ -63,6 +63,8 @@ func (s Shape) canonical(p Path) (Path, error) {
 			return Path{}, fmt.Errorf("%s.%s is read-only: the target writes it", d.Path(), sub.Name)
 		}
 		p.Sub = sub.Name
+	} else if len(p.Filter) == 0 {
+		p.Sub = d.reference() // the attribute that refers to an account is the reference
 	}
 	return p, p.whole(d)
 }

@@ -88,6 +88,11 @@ func SameValue(a, b any) bool {
 	if aEither || bEither {
 		return aEither && bEither && slices.EqualFunc(ea, eb, SameValue)
 	}
+	ra, aRef := a.(Ref)
+	rb, bRef := b.(Ref)
+	if aRef || bRef {
+		return aRef && bRef && ra.Key == rb.Key
+	}
 	la, aList := a.([]Element)
 	lb, bList := b.([]Element)
 	if !aList || !bList {
@@ -200,6 +205,10 @@ func (v *value) UnmarshalJSON(raw []byte) error {
 	case 'n':
 		v.any = nil
 	case '{':
+		if ref, is := readRef(raw); is {
+			v.any = ref
+			return nil
+		}
 		either, ok := readEither(raw)
 		if !ok {
 			return fmt.Errorf("%s is not a value of a resource", raw)

@@ -66,12 +66,15 @@ func (o *Op) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// nulls puts Null in the place of what was read as nil.
+// nulls puts Null in the place of what was read as nil, and a Ref in that of its object.
 func nulls(v any) any {
 	switch v := v.(type) {
 	case nil:
 		return Null{}
 	case map[string]any:
+		if ref, is := isRef(v); is {
+			return ref
+		}
 		for name, part := range v {
 			v[name] = nulls(part)
 		}

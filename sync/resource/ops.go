@@ -35,6 +35,8 @@ func Ops(old Resource, want Wanted, shape Shape, maybe map[string]any) Edit {
 	for _, group := range shape.cells(old, want, maybe) {
 		def := group[0].def
 		switch {
+		case def.reference() != "":
+			c.references(group, def)
 		case !def.Multi && shape.Patch.Undotted && group[0].at.Sub != "":
 			c.parted(group)
 		case !def.Multi:
@@ -260,6 +262,49 @@ func (c *changes) parted(group []*cell) {
 		c.op("replace", path, value)
 	default:
 		c.op("add", path, value)
+	}
+}
+
+// reference is the part of an attribute that holds the id of an account, "" if none does.
+func (d *Definition) reference() string {
+	for i := range d.Subs {
+		if d.Subs[i].Refers && !d.Multi {
+			return d.Subs[i].Name
+		}
+	}
+	return ""
+}
+
+// references changes an attribute that refers to an account. It is given and taken away as a
+// whole (RFC 7643 section 4.3): what it holds besides the id belongs to that account, too.
+func (c *changes) references(group []*cell, def *Definition) {
+	attr := group[0].at.Attribute()
+	value, was, gone := Element{}, false, false
+	for _, x := range group {
+		was = was || x.old != nil
+		switch {
+		case x.want != nil:
+			value[x.at.Sub] = x.want
+		case x.differs() && c.mayGo(x):
+			gone = true
+		}
+	}
+	switch {
+	case !slices.ContainsFunc(group, (*cell).differs):
+		return
+	case value[def.reference()] != nil && was:
+		c.op("replace", attr, value)
+	case value[def.reference()] != nil:
+		c.op("add", attr, value)
+	case gone && c.shape.Patch.Clear == ClearByEmpty:
+		c.op("replace", attr, Element{def.reference(): ""})
+	case gone:
+		c.clear(attr, nil)
+	default:
+		return
+	}
+	for _, x := range group {
+		c.note(x)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"scimsync/sync/pack"
+	"scimsync/sync/record"
 )
 
 // The kinds of values in packed form. They are stored: never renumber.
@@ -21,6 +22,7 @@ const (
 	packedObject
 	packedEither
 	packedNull
+	packedRef
 )
 
 // AppendValue appends a value of a resource, of an operation, or one in doubt, in the
@@ -41,6 +43,9 @@ func AppendValue(b []byte, v any) []byte {
 		return append(b, packedFalse)
 	case json.Number:
 		return pack.Text(append(b, packedNumber), string(v))
+	case Ref:
+		b = append(b, packedRef, byte(v.Key.Kind))
+		return pack.Text(pack.Text(b, v.Key.Source), v.Key.ID)
 	case []Element:
 		b = pack.Count(append(b, packedList), len(v))
 		for _, e := range v {
@@ -110,6 +115,8 @@ func ReadValue(r *pack.Reader) any {
 		return asElements(readItems(r))
 	case packedEither:
 		return Either(readItems(r))
+	case packedRef:
+		return Ref{Key: record.Key{Kind: record.Kind(r.Byte()), Source: r.Text(), ID: r.Text()}}
 	}
 	r.Check(false)
 	return nil

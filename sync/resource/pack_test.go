@@ -9,11 +9,13 @@ import (
 	"pgregory.net/rapid"
 
 	"scimsync/sync/pack"
+	"scimsync/sync/record"
 )
 
 // anyValue draws what may be at a path, in an operation, or in doubt.
 func anyValue(t *rapid.T) any {
-	scalar := rapid.OneOf(rapid.String().AsAny(), rapid.Bool().AsAny(),
+	ref := rapid.Map(rapid.String(), func(id string) any { return Ref{Key: record.Key{Kind: record.User, Source: "hr", ID: id}} })
+	scalar := rapid.OneOf(rapid.String().AsAny(), rapid.Bool().AsAny(), ref,
 		rapid.Map(rapid.Int64(), func(n int64) any { return json.Number(digits(n)) }))
 	element := rapid.Map(rapid.MapOf(rapid.String(), scalar), func(m map[string]any) Element { return m })
 	return rapid.OneOf(scalar, rapid.Just[any](nil), rapid.SliceOfN(element, 1, 4).AsAny(),

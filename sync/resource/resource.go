@@ -14,7 +14,7 @@ package resource
 //	phoneNumbers                               a whole multi-valued attribute
 //	urn:ietf:…:enterprise:2.0:User:department  an attribute of an extension
 //
-// Value is a string, a bool, a json.Number, or, for a whole multi-valued
+// Value is a string, a bool, a json.Number, a Ref, or, for a whole multi-valued
 // attribute, []Element sorted by identity. It is never nil: an attribute without
 // a value is not in the list.
 type Attr struct {

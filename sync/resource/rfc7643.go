@@ -77,7 +77,7 @@ func RFC7643() Shape {
 func enterprise() []Definition {
 	attrs := strings7643("employeeNumber", "costCenter", "organization", "division", "department")
 	attrs = append(attrs, Definition{Name: "manager", Type: Complex, Subs: []Definition{
-		{Name: "value", Type: String, CaseExact: true},
+		{Name: "value", Type: String, CaseExact: true, Refers: true},
 		{Name: "$ref", Type: Reference, CaseExact: true},
 		{Name: "displayName", Type: String, ReadOnly: true},
 	}})

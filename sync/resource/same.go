@@ -37,6 +37,12 @@ func (d *Definition) same(a, b any) bool {
 	if d.ignored() {
 		return true
 	}
+	if ref, is := a.(Ref); is {
+		return ref.refers(b)
+	}
+	if ref, is := b.(Ref); is {
+		return ref.refers(a)
+	}
 	s, isText := a.(string)
 	t, alsoText := b.(string)
 	if isText && alsoText {

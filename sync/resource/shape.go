@@ -37,6 +37,8 @@ type Definition struct {
 	Required  bool
 	ReadOnly  bool
 	Subs      []Definition // of a complex attribute
+	// Refers tells that a value is the id of an account at the same service.
+	Refers bool
 
 	// Refused says why the service does not take it, "" if it does: it is never sent.
 	Refused string

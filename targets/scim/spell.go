@@ -43,7 +43,7 @@ func (t *Target) where(change *plan.Change) (method, path string, err error) {
 		if t.profile.Deactivate.Method == profile.DeactivatePutActiveFalse {
 			return http.MethodPut, path, nil
 		}
-	case plan.Update, plan.Adopt, plan.AddMember, plan.RemoveMember:
+	case plan.Update, plan.Adopt, plan.Link, plan.AddMember, plan.RemoveMember:
 	default:
 		return "", path, fmt.Errorf("a SCIM target has no request for %q", change.Action)
 	}
