@@ -170,7 +170,10 @@ func (r *run) listed(found plan.Found) error {
 	if i < 0 {
 		return nil
 	}
-	j := judge(entry, &found, r.Flows[i].Shape)
+	j, err := r.judge(&reading{flow: r.Flows[i], entry: entry, found: &found})
+	if err != nil {
+		return err
+	}
 	r.shows(j)
 	r.seen[maphash.String(r.seed, found.ID)] = j.right()
 	if j.right() {

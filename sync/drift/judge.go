@@ -21,6 +21,26 @@ type judgement struct {
 	read  bool           // the account's values were compared, and not only whether it is active
 }
 
+// judge compares the account that was read for an entry. Where it refers to others, the ids of
+// their accounts are what is to be there.
+func (r *run) judge(s *reading) (*judgement, error) {
+	refs := s.entry.Refs()
+	if len(refs) == 0 {
+		return judge(s.entry, s.found, s.flow.Shape), nil
+	}
+	entries, err := r.Store.Entries(r.Name, refs)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[record.Key]string{}
+	for i, e := range entries {
+		if e != nil && e.Standing != ledger.Gone {
+			ids[refs[i]] = e.RemoteID
+		}
+	}
+	return judge(s.entry.Identified(func(key record.Key) string { return ids[key] }), s.found, s.flow.Shape), nil
+}
+
 // judge compares one account.
 func judge(entry *ledger.Entry, found *plan.Found, shape resource.Shape) *judgement {
 	j := &judgement{entry: entry, found: found, shape: shape, all: map[string]any{}}
@@ -151,14 +171,16 @@ func (r *run) unshown(j *judgement) []string {
 func (r *run) rest() error {
 	changed := map[string][]*ledger.Entry{} // by job
 	for _, s := range r.waiting {
-		j := judge(s.entry, s.found, s.flow.Shape)
+		j, err := r.judge(s)
+		if err != nil {
+			return err
+		}
 		for _, path := range r.unshown(j) {
 			r.summary.NotShown[attribute(path)]++
 			delete(j.drift, path)
 		}
 		entry := j.settled()
 		if !j.right() {
-			var err error
 			if entry, err = r.changed(j, s); err != nil {
 				return err
 			}

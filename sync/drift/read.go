@@ -162,7 +162,10 @@ func (r *run) compare(s *reading) (*ledger.Entry, error) {
 		r.summary.Compared--
 		return nil, nil
 	}
-	j := judge(s.entry, s.found, s.flow.Shape)
+	j, err := r.judge(s)
+	if err != nil {
+		return nil, err
+	}
 	r.shows(j)
 	switch {
 	case j.taken != "":

@@ -22,6 +22,7 @@ func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
 		Leavers: w.flow.Leavers, Fate: w.flow.Fate, Shape: w.shape, Cause: plan.Cause{By: plan.CauseSource, What: "not in " + row.Key.Source + " any more"}}
 	var due time.Time
 	var link *plan.Change
+	w.refs.unclear = false
 	if row.Absent == 0 {
 		result, err := w.mapped(row)
 		if err != nil {
@@ -58,6 +59,9 @@ func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
 		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, NextRun: true})
 		return nil
 	}
+	if change != nil && w.refs.unclear {
+		change.NextRun = true
+	}
 	if link != nil && !w.protects(pushed, entry) {
 		if err := w.mayLink(link, in, change); err != nil {
 			return err
@@ -76,7 +80,7 @@ func (w *work) person(row *ledger.Row, pushed *ledger.Entry) error {
 		if w.how.Only != nil {
 			w.notes = append(w.notes, fmt.Sprintf("%s: %s, so there is nothing to do", row.Key.ID, because(in)))
 		}
-		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, Due: due})
+		w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.Key, Due: due, NextRun: w.refs.unclear})
 		if next == diff.Nothing {
 			w.drop(in)
 		}

@@ -37,6 +37,7 @@ type references struct {
 	again    map[record.Key]bool   // who waits for one of them
 	waiting  map[record.Key][]ledger.Reference
 	open     map[bool]*unanswered // by whether there are several
+	unclear  bool                 // the person who was looked at last refers to several
 
 	creates *changes // newcomers who refer to somebody without an account
 	links   *changes // who may get references in this run
@@ -214,11 +215,14 @@ func (w *work) answered(source string) error {
 // refer decides on the references of one person: those that lead to an account are wanted,
 // the others are left as they are. It gives what they would be in a link, nil for none.
 func (w *work) refer(key record.Key, result *mapping.Result, entry *ledger.Entry) (link *plan.Change, err error) {
+	w.refs.unclear = false
 	if !w.refs.used || result.In != record.True || result.Err != nil {
 		return nil, w.refs.err
 	}
 	var waits []ledger.Reference
 	for _, open := range result.Open {
+		// Who is one of several may stop being meant: nobody waits for that, so it is looked at.
+		w.refs.unclear = w.refs.unclear || w.refs.known[meant{key.Source, open.Reference}].several
 		waits = append(waits, w.unanswered(key, open)...)
 		keep(&result.Want, entry, open.Path)
 	}

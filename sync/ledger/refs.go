@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/sha256"
+	"slices"
 
 	"scimsync/sync/pack"
 	"scimsync/sync/record"
@@ -84,4 +85,24 @@ func (e *Entry) Unlink(gone func(record.Key) bool) bool {
 	}
 	e.Resource = e.Resource.With(lost)
 	return true
+}
+
+// Refs gives the keys of those to whose accounts an account refers.
+func (e *Entry) Refs() (keys []record.Key) {
+	for _, a := range e.Resource.Attrs {
+		keys = append(keys, resource.Refs(a.Value)...)
+	}
+	return keys
+}
+
+// Identified is the entry with the ids of the accounts that it refers to, for comparing; "" for
+// one that is not there.
+func (e *Entry) Identified(id func(record.Key) string) *Entry {
+	known := *e
+	known.Resource.Attrs = slices.Clone(e.Resource.Attrs)
+	for i := range known.Resource.Attrs {
+		a := &known.Resource.Attrs[i]
+		a.Value = resource.Replace(a.Value, func(r resource.Ref) any { return resource.Ref{Key: r.Key, ID: id(r.Key)} })
+	}
+	return &known
 }

@@ -133,8 +133,9 @@ type builder struct {
 	*session
 	ctx      context.Context
 	problems config.Problems
-	warnings config.Problems // what services do not take of what the jobs say
-	asked    map[string]bool // by source: whether mappings ask in which groups a person is; from needed
+	warnings config.Problems            // what services do not take of what the jobs say
+	asked    map[string]bool            // by source: whether mappings ask in which groups a person is; from needed
+	refs     map[string]map[string]bool // by source: the attributes by which mappings refer to people; from needed
 	// lenient leaves out what does not compile: for somebody who is only looked at.
 	lenient bool
 }
@@ -162,7 +163,7 @@ func (b *builder) jobs(names []string) ([]engine.Job, error) {
 		for k := range jobs[i].Sources {
 			src := &jobs[i].Sources[k]
 			src.Names, src.GroupNames = slices.Sorted(maps.Keys(needed[src.Name])), groupNames[src.Name]
-			src.Scopes = b.scopes(src.Name)
+			src.Scopes, src.Refs = b.scopes(src.Name), slices.Sorted(maps.Keys(b.refs[src.Name]))
 		}
 	}
 	return jobs, nil
@@ -276,7 +277,7 @@ func (b *builder) program(f config.Flow, from string, shape resource.Shape) (*ma
 	}
 	u := f.Users
 	spec := mapping.Spec{Shape: shape, Schema: *src.schema, Source: from, Read: b.session.program().Command("read", from, "--raw"),
-		Groups: asking(b.cfg.Source(from))}
+		Groups: asking(b.cfg.Source(from)), References: true}
 	spec.Include = mapping.Line{Expr: u.Include.Value, Place: b.cfg.Place("jobs." + f.Job + ".users.map").String()}
 	if u.Include.Value != "" {
 		spec.Include.Place = u.Include.Pos.String()
@@ -375,7 +376,7 @@ func atPlace(p mapping.Problem, f config.Flow, part string) config.Problem {
 // mirror serves them all. A job that does not compile counts only if it is to run.
 func (b *builder) needed(names []string) map[string]map[string]bool {
 	needed := map[string]map[string]bool{}
-	b.asked = map[string]bool{}
+	b.asked, b.refs = map[string]bool{}, map[string]map[string]bool{}
 	var all []string
 	for _, j := range b.cfg.Jobs {
 		all = append(all, j.Name)
@@ -399,7 +400,10 @@ func (b *builder) needed(names []string) map[string]map[string]bool {
 					continue
 				}
 				if needed[from] == nil {
-					needed[from] = map[string]bool{}
+					needed[from], b.refs[from] = map[string]bool{}, map[string]bool{}
+				}
+				for _, by := range program.References() {
+					b.refs[from][by] = true
 				}
 				for _, n := range program.Names() {
 					needed[from][n] = true

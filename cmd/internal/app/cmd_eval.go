@@ -74,7 +74,7 @@ func (s *session) evalOne(name, who, text string) error {
 func (s *session) evaluate(job engine.Job, key record.Key, text string) (any, error) {
 	src := s.sources[key.Source]
 	expression, problems := mapping.CompileExpression(text, mapping.Spec{Schema: *src.schema, Source: key.Source, Read: s.program().Command("read", key.Source, "--raw"), Shape: job.Flows[0].Shape,
-		Groups: asking(s.cfg.Source(key.Source))})
+		Groups: asking(s.cfg.Source(key.Source)), References: true})
 	if len(problems) > 0 {
 		var errs []error
 		for _, p := range problems {
@@ -109,5 +109,21 @@ func (s *session) evaluate(job engine.Job, key record.Key, text string) (any, er
 	if !seen {
 		return nil, fmt.Errorf("%s is not in the source", key)
 	}
+	if ref, is := value.(mapping.Reference); is {
+		return s.meant(key.Source, ref)
+	}
 	return value, nil
+}
+
+// meant says whom a reference means.
+func (s *session) meant(source string, ref mapping.Reference) (any, error) {
+	said := map[string]any{"ref": ref.Value, "means": nil}
+	if ref.By != "" {
+		said["by"] = ref.By
+	}
+	key, found, err := s.engine.Refers(source, ref)
+	if found {
+		said["means"] = key.String()
+	}
+	return said, err
 }
