@@ -236,6 +236,9 @@ func (c *collector) take(r *record.Record) error {
 func (c *collector) takeRefs(r *record.Record) {
 	p := c.page
 	for _, text := range r.Refs {
+		if text == "" { // a link to nobody: groups that must not be empty have one
+			continue
+		}
 		ref := pageRef{row: len(p.rows) - 1}
 		ref.hi, ref.lo, c.links.buf = refHash(c.links.buf, text)
 		p.refs = append(p.refs, ref)

@@ -111,7 +111,9 @@ func TestCollectLinks(t *testing.T) {
 		if last {
 			r.fake.GroupsLast()
 		}
-		r.fake.Set(persons(0, 6_000)...)
+		people := persons(0, 6_000)
+		people[7].Refs = []string{person(7), ""} // and "" stands for nobody
+		r.fake.Set(people...)
 		r.fake.SetGroups(groupOf("b", person(5), person(3), person(5), person(5_999), "group/a", "user/nobody", ""), groupOf("a", "group/b", person(5), "group/a"),
 			groupOf("000005"), groupOf("c", "group/000005"), groupOf("d", "group/nobody"))
 		r.accepted("the first read")
@@ -123,7 +125,7 @@ func TestCollectLinks(t *testing.T) {
 		}
 		seq := info.Seq
 		r.accepted("unchanged")
-		r.fake.Set(slices.Concat(persons(3_000, 6_000), persons(0, 3_000))...)
+		r.fake.Set(slices.Concat(people[3_000:], people[:3_000])...)
 		r.accepted("in another order")
 		r.has("in another order", want)
 		if touched := r.since(seq); len(touched) > 0 || r.info().Seq != seq {
