@@ -37,7 +37,12 @@ func (b *builder) groups(f config.Flow, flow *engine.Flow, client *scim.Target) 
 		if err != nil {
 			return err
 		}
-		flow.Groups.Programs[from] = program
+		if flow.Groups.Programs[from] = program; program == nil {
+			continue
+		}
+		for _, w := range program.Warnings() {
+			b.warn(flow, "groups: "+w.String(), atPlace(w, f, "groups"))
+		}
 	}
 	return nil
 }

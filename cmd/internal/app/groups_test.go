@@ -361,6 +361,15 @@ func TestGroupsNotThere(t *testing.T) {
 	if n := svc.last(); synced(t, dir, 0).Calls != 0 || svc.last() != n {
 		t.Error("a quiet run is not quiet")
 	}
+	write(t, dir, "config.yaml", clubConfig(svc.URL, clubsFreely+"    groups: {include: 'nam == \"a\"', map: {title: name}}\n"))
+	if o := scimsync(t, dir, "check").want(t, 1); !strings.Contains(o.err, "jobs.staff.groups: include: nam is not among the attributes of source hr (did you mean name?)") ||
+		!strings.Contains(o.err, "jobs.staff.groups: title: the target has no attribute title") {
+		t.Errorf("check: %s%s", o.out, o.err)
+	}
+	write(t, dir, "config.yaml", clubConfig(svc.URL, clubsFreely+"    groups: {map: {members: name}}\n"))
+	if o := scimsync(t, dir, "check").want(t, 0); !strings.Contains(o.out+o.err, "members are not mapped: they follow from the directory") {
+		t.Errorf("check: %s%s", o.out, o.err)
+	}
 	write(t, dir, "config.yaml", csvConfig(svc.URL, clubsFreely+"    groups: {}\n"))
 	if o := scimsync(t, dir, "check").want(t, 1); !strings.Contains(o.out+o.err, "source hr has no groups") {
 		t.Errorf("check: %s%s", o.out, o.err)
