@@ -168,10 +168,10 @@ var products = []profile{
 	},
 	{
 		name: "notion", base: "/scim/v2",
-		help: "filters on email only, deactivation removes",
-		// Help: members are found by email or name (that the filter says email is believed); they are removed from the
+		help: "filters on email and displayName only, deactivation removes",
+		// Help: members are found by email or name (that the filter says email, and displayName of groups, is believed); they are removed from the
 		// workspace (that the id is gone then is inferred).
-		habits: []string{"filter-only=email", "active-deletes"},
+		habits: []string{"filter-only=email,displayName", "active-deletes"},
 	},
 	{
 		name: "grafana", base: "/apis/scim.grafana.app/v0alpha1/namespaces/stacks-1",

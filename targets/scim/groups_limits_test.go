@@ -69,6 +69,17 @@ func TestTooManyMembers(t *testing.T) {
 			t.Errorf("learned to send %d members, and nobody said that there were too many", n)
 		}
 	})
+	t.Run("one unknown for a while", func(t *testing.T) {
+		r := newRoom(t, 12, 8, large)
+		r.faulty.Script(scimError(400, "invalidValue"), scimtest.Reply{}, scimError(400, "invalidValue"))
+		if refused := r.halving(r.adds(r.people[8:10]...)); len(refused) != 1 {
+			t.Errorf("refused %v", refused)
+		}
+		r.done(r.adds(r.people[9]))
+		if n := r.groups.Bulk().Ops; n != 40 {
+			t.Errorf("learned to send %d members, and it was one of them", n)
+		}
+	})
 	t.Run("one unknown among removals and additions", func(t *testing.T) {
 		r := newRoom(t, 32, 20, large)
 		changes := append(r.removes(r.people[:5]...), r.adds("nobody-there", r.people[20], r.people[21])...)

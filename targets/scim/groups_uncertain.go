@@ -94,9 +94,6 @@ func (g *Groups) tooMany(group string, changes []*plan.Change) {
 	if u.refused == nil {
 		u.refused = map[string]*refusal{}
 	}
-	if u.refused[group] != nil { // one half of it
-		return
-	}
 	r := &refusal{n: len(changes), left: map[string]bool{}}
 	for _, id := range memberIDs(changes) {
 		r.left[id] = true
