@@ -46,6 +46,7 @@ type work struct {
 
 	// From people: who is looked at, and what follows for them.
 	queue     []*ledger.Row       // a page of people to look at
+	after     map[string]uint64   // by source: the Seq above which rows are looked at
 	changed   map[record.Key]bool // of those with a look, an intent, or asked for: whose row changed, too
 	renames   []*plan.Change
 	logins    logins
@@ -85,7 +86,7 @@ func (e *Engine) newWork(job Job, flow Flow, how How) (*work, error) {
 	w := &work{engine: e, store: e.Store, job: job, flow: flow, how: how, at: e.now(), base: base, shape: flow.Shape,
 		mappers: map[string]*mapping.Mapper{}, looks: map[record.Key]*ledger.Look{}, intents: map[record.Key]*ledger.Intent{},
 		graphs: map[string]*graph{}, scopes: map[string]*marks{}, names: map[string]*groupNames{},
-		changed: map[record.Key]bool{}, sought: map[record.Key]bool{}, unclaimed: -1, plan: &plan.Plan{}, reads: flow.Client.Reads(),
+		changed: map[record.Key]bool{}, after: map[string]uint64{}, sought: map[record.Key]bool{}, unclaimed: -1, plan: &plan.Plan{}, reads: flow.Client.Reads(),
 		book: newBook(e.Dir), find: &changes{dir: e.Dir}, findLeft: &changes{dir: e.Dir}}
 	w.next = ledger.Progress{Planned: map[string]uint64{}, Contact: base.Contact}
 	for _, src := range job.Sources {
@@ -144,7 +145,7 @@ func (w *work) people() error {
 		if w.base.MapVersion != w.next.MapVersion {
 			after = 0
 		}
-		w.next.Planned[src.Name] = info.Seq
+		w.next.Planned[src.Name], w.after[src.Name] = info.Seq, after
 		if err := w.store.Changed(src.Name, record.User, after, func(row *ledger.Row) error {
 			again := w.looks[row.Key] != nil || w.intents[row.Key] != nil
 			if again || w.how.Only[row.Key] {
@@ -220,7 +221,7 @@ func (w *work) enqueueAgain() error {
 		again[key] = true
 	}
 	for key := range w.refs.again {
-		again[key] = true
+		again[key] = true // unless the row changed, too: see below
 	}
 	maps.DeleteFunc(again, func(key record.Key, _ bool) bool { return key.Kind != record.User || w.changed[key] })
 	keys := slices.Collect(maps.Keys(again))
@@ -235,6 +236,9 @@ func (w *work) enqueueAgain() error {
 		}
 		if !known {
 			row = ledger.Row{Key: key, Absent: 1}
+		}
+		if w.refs.again[key] && row.Seq > w.after[key.Source] {
+			continue
 		}
 		if err := w.enqueue(&row); err != nil {
 			return err

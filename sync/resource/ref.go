@@ -73,7 +73,14 @@ func (r Ref) refers(v any) bool {
 
 // Refs gives the keys that a value refers to, in a list or an operation too.
 func Refs(v any) []record.Key {
-	var keys []record.Key
+	switch v.(type) {
+	case Ref, Element, map[string]any, Either:
+		return refs(v)
+	}
+	return nil // of most values, without any memory
+}
+
+func refs(v any) (keys []record.Key) {
 	Replace(v, func(r Ref) any {
 		keys = append(keys, r.Key)
 		return r
