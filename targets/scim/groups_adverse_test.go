@@ -243,6 +243,58 @@ func TestOthersTakeMembersOut(t *testing.T) {
 	})
 }
 
+// A service that does the first operation of a request, and says yes to all, gets one each.
+func TestFirstOperationDecides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom(t, 12, 10, nil)
+		r.firstOnly = true
+		if refused := r.halving(r.removes(r.people[:5]...)); refused != nil {
+			t.Errorf("refused %v", refused)
+		}
+		r.has(r.people[5:10]...)
+		r.speaks("are not all done")
+	})
+}
+
+// The caller is told once in a process to put everybody back whom only it knows of.
+func TestWipedIsToldOnce(t *testing.T) {
+	for name, restarts := range map[string]int{"same process": 0, "another process": 1} {
+		t.Run(name, func(t *testing.T) {
+			r := newRoom(t, 12, 10, nil, "members-hidden", "remove-filter-wipes")
+			removal := r.removes(r.people[0])
+			removal[0].Member.Beside = r.people[9]
+			// The group and three questions before, the removal, the group and two questions afterwards.
+			r.faulty.Script(make([]scimtest.Reply, 8)...)
+			r.faulty.Forever(scimtest.Reply{Cut: scimtest.Before})
+			r.are(r.apply(removal), plan.Wiped)
+			r.has()
+			r.faulty.Forever(scimtest.Reply{})
+			if restarts > 0 {
+				r.process()
+			}
+			back := r.adds(r.people[1:10]...)
+			for _, change := range back {
+				change.Doubt.Sent = true
+			}
+			told := 0
+			for range 3 {
+				for _, v := range r.apply(back) {
+					if v == plan.Wiped {
+						told++
+					}
+				}
+			}
+			r.has(r.people[1:10]...)
+			if told != restarts {
+				t.Errorf("told %d times more", told)
+			}
+			if n := harmfulRemovals(r); n != 1 {
+				t.Errorf("%d requests by a form that does harm", n)
+			}
+		})
+	}
+}
+
 // A group that shows only a part of its members is never stated whole, and who is not shown
 // is not taken for gone.
 func TestGroupsThatShowAPart(t *testing.T) {

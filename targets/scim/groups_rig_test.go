@@ -38,6 +38,8 @@ type room struct {
 	lists string
 	// answers is the status of the next PATCH, whatever it did; 0: the sandbox's.
 	answers int
+	// firstOnly lets only the first operation of a PATCH through.
+	firstOnly bool
 	// removals is how many requests with a removal reached the sandbox.
 	removals int
 }
@@ -49,6 +51,9 @@ func (r *room) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		q.Body = io.NopCloser(bytes.NewReader(body))
 		if bytes.Contains(body, []byte(`"op":"remove"`)) {
 			r.removals++
+		}
+		if r.firstOnly {
+			q.Body = io.NopCloser(bytes.NewReader(firstOperation(r, body)))
 		}
 	}
 	if r.answers != 0 && q.Method == http.MethodPatch {
@@ -253,4 +258,17 @@ func gateOf(note func([]plan.Draw)) scim.Gate {
 		note(draws)
 		return func(plan.Heard) {}, nil
 	}
+}
+
+// firstOperation is a PATCH without all operations but the first.
+func firstOperation(r *room, body []byte) []byte {
+	var patch map[string]any
+	if err := json.Unmarshal(body, &patch); err != nil {
+		r.Error(err)
+		return body
+	}
+	ops, _ := patch["Operations"].([]any)
+	patch["Operations"] = ops[:1]
+	body, _ = json.Marshal(patch)
+	return body
 }

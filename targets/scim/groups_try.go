@@ -110,18 +110,19 @@ func (m *move) mended(tr *trial) bool {
 		return m.wait(tr, nil)
 	case !m.putBack(tr):
 		return m.wait(tr, nil)
-	case tr.Part:
+	case tr.Part && !m.wasTold(tr):
 		m.wiped(tr, m.open())
 		return false
 	}
 	return true
 }
 
-// wiped tells the caller to put everybody back, once: it is about all of the group. The others
-// are looked at and sent anew.
+// wiped tells the caller to put everybody back, once in a process: it is about all of the group.
+// The others are looked at and sent anew.
 func (m *move) wiped(tr *trial, open []*plan.Change) {
 	err := fmt.Errorf("%s: a removal took others out of the group, not all of whom could be put back: %s; it is never sent like that again", open[0], tr.Form)
 	m.doubts(m.group, true)
+	m.tells(tr)
 	m.end(plan.Result{Verdict: plan.Wiped, Err: err}, open[0])
 	m.end(plan.Result{Verdict: plan.Anew, Err: err}, m.open()...)
 }

@@ -22,6 +22,8 @@ type uncertain struct {
 	tried *tried
 	// seen is the group that was looked at last because of a doubt.
 	seen seen
+	// told is when the trial was made of which the caller was told to put everybody back.
+	told time.Time
 }
 
 // seen is who was in a group, at a moment.
@@ -162,6 +164,19 @@ func (g *Groups) stirs(group string, out []*plan.Change) {
 	gone := memberIDs(out)
 	left := slices.DeleteFunc(slices.Clone(u.tried.in), func(id string) bool { return slices.Contains(gone, id) })
 	u.tried = &tried{at: u.tried.at, group: group, form: u.tried.form, in: left}
+}
+
+// tells remembers that the caller was told to put everybody back whom a trial took out.
+func (g *Groups) tells(tr *trial) {
+	g.uncertain.mu.Lock()
+	defer g.uncertain.mu.Unlock()
+	g.uncertain.told = tr.At
+}
+
+func (g *Groups) wasTold(tr *trial) bool {
+	g.uncertain.mu.Lock()
+	defer g.uncertain.mu.Unlock()
+	return g.uncertain.told.Equal(tr.At)
 }
 
 // sees remembers who was in a group that was read.
