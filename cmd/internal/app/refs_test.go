@@ -224,6 +224,50 @@ func TestManagersWhoComeLater(t *testing.T) {
 		}
 	}
 	quiet(t, dir, p)
+	// What was kept is not forgotten: once the source has no manager, there is none.
+	n := 0
+	for id, person := range people {
+		if person["boss"] == "000003" && managerOf(before[id]) != "" {
+			person["boss"], n = "", n+1
+		}
+	}
+	writeManaged(t, dir, people)
+	_, seen = watch(t, dir, p, 0)
+	if wantManagers(t, p, people); n == 0 || len(seen.patches) != n {
+		t.Errorf("%d lost their manager in %d patches", n, len(seen.patches))
+	}
+	quiet(t, dir, p)
+}
+
+// Somebody's account is made in a run in which no row changes: who waits for them is linked in
+// that run, or, where that run was not for them, in the next.
+func TestManagersWhoAreLetGo(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"--user", "9"}} {
+		dir, p := t.TempDir(), startService(t)
+		people := map[string]staffer{}
+		for _, id := range []string{"1", "2"} {
+			people[id] = staffer{"id": id, "login": "u" + id, "given": "G", "family": "F", "status": "on", "boss": "9"}
+		}
+		writeManaged(t, dir, people)
+		write(t, dir, "config.yaml", managed(p.URL, "ref(boss)", freely))
+		watch(t, dir, p, 0)
+		people["9"] = staffer{"id": "9", "login": "u9", "given": "G", "family": "F", "status": "on", "boss": "9"}
+		writeManaged(t, dir, people)
+		write(t, dir, "config.yaml", managed(p.URL, "ref(boss)", replaced(freely, "create: {count: 1000000}", "create: {count: 0}")))
+		if r, seen := watch(t, dir, p, 3); len(seen.order) > 0 || r.Hold == nil {
+			t.Fatalf("%+v, %v", r, seen)
+		}
+		write(t, dir, "config.yaml", managed(p.URL, "ref(boss)", freely))
+		_, seen := watch(t, dir, p, 0, args...)
+		if args != nil {
+			_, seen = watch(t, dir, p, 0)
+		}
+		if wantManagers(t, p, people); len(seen.patches) < 2 {
+			t.Errorf("%v: %d links", args, len(seen.patches))
+		}
+		quiet(t, dir, p)
+	}
 }
 
 // Accounts that are taken over get their managers, those that have another one too, and drift
