@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"scimsync/targets/scimtest"
 )
 
 const managerAttr = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
@@ -363,4 +365,28 @@ func TestManagersByMail(t *testing.T) {
 	if !strings.Contains(out.out, `"means":"user/hr/000016"`) {
 		t.Errorf("%s", out.out)
 	}
+}
+
+// A server of foreign make takes the same requests.
+func TestManagersAtScimmy(tt *testing.T) {
+	tt.Parallel()
+	t := shipped{tt}
+	dir, p := tt.TempDir(), &foreign{Server: scimtest.Start(t)}
+	people := roster(60)
+	tree(people)
+	writeManaged(t, dir, people)
+	write(t, dir, "config.yaml", managed(p.URL, "ref(boss)", freely))
+	synced(t, dir, 0)
+	wantManagers(t, p, people)
+	quiet(t, dir, p)
+	people["000001"]["boss"], people["000002"]["boss"], people["000003"]["boss"] = "000004", "", "000005"
+	writeManaged(t, dir, people)
+	mark := p.last()
+	synced(t, dir, 0)
+	wantManagers(t, p, people)
+	if n := writesOf(p, mark); n["PATCH"] != 3 || len(n) != 1 {
+		t.Errorf("%v", n)
+	}
+	noKeys(t, p, 0)
+	quiet(t, dir, p)
 }
