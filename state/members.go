@@ -204,13 +204,59 @@ func (s *State) ForgetMoved(target string) error {
 				gone = append(gone, bytes.Clone(k))
 			}
 		}
+		losers := map[string]map[uint32]bool{}
 		for _, k := range gone {
 			if err := members.Delete(k); err != nil {
+				return err
+			}
+			id := string(k[:idLen])
+			if losers[id] == nil {
+				losers[id] = map[uint32]bool{}
+			}
+			losers[id][parseEdge(k[idLen:]).Group] = true
+		}
+		for id, groups := range losers {
+			if err := lookAtGroups(tx, target, id, groups); err != nil {
 				return err
 			}
 		}
 		return t.DeleteBucket(bucketMoved)
 	})
+}
+
+// lookAtGroups has some groups of a source, by their ordinals, looked at in the next run of the
+// jobs that they belong to: who has another account by now is to be in them again.
+func lookAtGroups(tx *bolt.Tx, target, source string, groups map[uint32]bool) error {
+	src := tx.Bucket(bucketSources).Bucket([]byte(source))
+	if src == nil || src.Bucket(bucketIndex) == nil {
+		return nil
+	}
+	a, _ := findAccounts(tx, target)
+	spell, jobs := newKeys(tx), jobNames.names(tx)
+	c := src.Bucket(bucketIndex).Cursor()
+	group := []byte{byte(record.Group)}
+	for k, v := c.Seek(group); hasPrefix(k, group); k, v = c.Next() {
+		if !groups[binary.BigEndian.Uint32(v)] {
+			continue
+		}
+		full := append([]byte(source), k...)
+		entry := a.entries.Get(full)
+		if entry == nil || ledger.Standing(entry[idLen]) == ledger.Gone {
+			continue
+		}
+		key, err := spell.parse(full)
+		if err != nil {
+			return err
+		}
+		looks, err := flowBucket(tx, ledger.Flow{Job: jobs[string(entry[:idLen])], Target: target}, bucketLooks)
+		if err == nil {
+			err = lookAgain(looks, full, key)
+		}
+		if err != nil {
+			return fmt.Errorf("look again at %s: %w", key, err)
+		}
+	}
+	return nil
 }
 
 // ordinals are people and groups of one source.

@@ -149,6 +149,11 @@ func TestForgetMoved(t *testing.T) {
 	if diff := cmp.Diff(want, membersOf(t, s, 3)); diff != "" {
 		t.Error(diff)
 	}
+	looks := map[string]bool{}
+	must(t, s.EachLook(staff, func(l *ledger.Look) error { looks[l.Key.ID] = l.NextRun; return nil }))
+	if diff := cmp.Diff(map[string]bool{"a": true, "b": true}, looks); diff != "" {
+		t.Errorf("groups that are looked at: %s", diff)
+	}
 	if got := membersOf(t, s, 4); len(got) > 0 {
 		t.Errorf("the group has another id, and its members stay: %v", got)
 	}

@@ -75,7 +75,8 @@ func undone(change *plan.Change) ledger.Outcome {
 // may have been made since it was planned. It tells whether both are there: else the
 // membership waits for a run that finds them.
 func (w *walk) placed(change *plan.Change) (bool, error) {
-	if change.RemoteID != "" && change.Member.RemoteID != "" {
+	lost := w.isLost(change)
+	if !lost && change.RemoteID != "" && change.Member.RemoteID != "" {
 		return true, nil
 	}
 	entries, err := w.Ledger.Entries(w.Flow.Target, []record.Key{change.Key, change.Member.Key})
@@ -83,11 +84,11 @@ func (w *walk) placed(change *plan.Change) (bool, error) {
 		return false, fmt.Errorf("look for the accounts of a group and its member: %w", err)
 	}
 	for i, id := range []*string{&change.RemoteID, &change.Member.RemoteID} {
-		if e := entries[i]; e != nil && e.Standing != ledger.Gone {
+		if e := entries[i]; e != nil && e.Standing != ledger.Gone && !e.Vanished() {
 			*id = e.RemoteID
 		}
 	}
-	if change.RemoteID != "" && change.Member.RemoteID != "" {
+	if !lost && change.RemoteID != "" && change.Member.RemoteID != "" {
 		return true, nil
 	}
 	w.mu.Lock()
@@ -116,12 +117,12 @@ func (a *attempt) joined() {
 	}})
 }
 
-// isLost tells whether a change is about a group that is not there any more: no request will
-// do, and one of them has said so.
+// isLost tells whether a change is about a group, or a member, that is not there any more: no
+// request will do, and one of them has said so.
 func (w *walk) isLost(change *plan.Change) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.lost[change.Key]
+	return w.lost[change.Key] || change.Member != nil && w.lost[change.Member.Key]
 }
 
 // wiped puts back whom a removal took out of a group besides the one it was to take. All of

@@ -122,7 +122,7 @@ func (w *walk) parked(change *plan.Change, kind string, why error) pending {
 		m.Parked = parked
 		return pending{outcome: ledger.Outcome{Key: change.Key, Member: m}, stored: stored}
 	}
-	look := ledger.Look{Key: change.Key, Due: change.Due, Parked: parked}
+	look := ledger.Look{Key: change.Key, Due: change.Due, NextRun: change.NextRun, Parked: parked}
 	return pending{outcome: ledger.Outcome{Key: change.Key, Look: &look, DropIntent: true}, stored: stored}
 }
 

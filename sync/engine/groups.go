@@ -53,7 +53,11 @@ type grouping struct {
 	rows  []*groupRow       // whose members are compared
 	comes map[string]*marks // by source: who has an active account after this run and had none before
 	goes  map[string]*marks // by source: who has none any more
-	made  map[string]*marks // by source: the groups that the plan makes
+	// unsure are, by source, those of whom that is not certain yet: what makes an account come or
+	// go may be held, or fail. Their groups are looked at again.
+	unsure map[string]*marks
+	made   map[string]*marks   // by source: the groups that the plan makes
+	looked map[record.Key]bool // the groups that are looked at
 	// waits are digests of changes of members that wait for their next try.
 	waits []string
 }
@@ -76,13 +80,15 @@ type groupRow struct {
 	cause   plan.Cause
 	// made tells of a group without an entry that the plan makes, or adopts.
 	made, adopted bool
-	before        int       // members that the target acknowledged
-	removed       int       // of them are to be taken out
-	stays         *uint32   // somebody who is in it and stays, until their id is known
-	beside        string    // the id of their account; empty: not known
-	introduced    int       // newcomers whose names were looked for
-	pending       bool      // something is to be done about its members
-	due           time.Time // when a change of a member is tried again; zero: none waits
+	before        int     // members that the target acknowledged
+	removed       int     // of them are to be taken out
+	stays         *uint32 // somebody who is in it and stays, until their id is known
+	beside        string  // the id of their account; empty: not known
+	introduced    int     // newcomers whose names were looked for
+	pending       bool    // something is to be done about its members, or may be in the next run
+	// stirred tells that only additions are looked at, because of somebody in it.
+	stirred bool
+	parked  *ledger.Parked // why the change of the group itself failed; nil: it did not, or none is planned
 }
 
 // groupsOf looks at the groups for which something may follow, and plans who is taken out
@@ -91,10 +97,7 @@ func (w *work) groupsOf() error {
 	if w.flow.Groups == nil {
 		return nil
 	}
-	if err := w.store.ForgetMoved(w.flow.Target); err != nil {
-		return err
-	}
-	w.groups = grouping{find: &changes{dir: w.engine.Dir}}
+	w.groups = grouping{find: &changes{dir: w.engine.Dir}, looked: map[record.Key]bool{}}
 	if err := w.comings(); err != nil {
 		return err
 	}
@@ -103,6 +106,7 @@ func (w *work) groupsOf() error {
 			return err
 		}
 	}
+	w.waiting(record.Group, w.groups.looked)
 	return w.compareMembers(plan.RemoveMember)
 }
 
@@ -135,8 +139,11 @@ func (w *work) group(row *ledger.Row, entry *ledger.Entry, mapper *mapping.Mappe
 		g.entry = nil // what is known of its members is forgotten
 	}
 	next, change := diff.Group(in)
+	if look := w.looks[row.Key]; look != nil && change != nil {
+		g.parked = look.Parked
+	}
 	if w.how.Only != nil { // only the people asked for are moved; groups stay what they are
-		if g.entry != nil {
+		if g.entry != nil && next != diff.Drop {
 			w.groups.rows = append(w.groups.rows, g)
 		}
 		return nil

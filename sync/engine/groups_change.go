@@ -14,7 +14,7 @@ func (c *comparing) change(d *difference, key record.Key, entry *ledger.Entry) e
 	if row.entry != nil {
 		change.RemoteID, change.Want.Resource = row.entry.RemoteID, row.entry.Resource
 	}
-	if entry != nil && entry.Standing != ledger.Gone {
+	if entry != nil && entry.Standing != ledger.Gone && !entry.Vanished() {
 		change.Member.RemoteID = entry.RemoteID
 		change.Member.Name = name(&ledger.Row{Key: key}, entry)
 	} else if err := c.introduce(row, change.Member); err != nil {
@@ -87,9 +87,7 @@ func (c *comparing) waitsStill(change *plan.Change, row *groupRow) bool {
 	problem.Retry = p.Retry(c.at)
 	c.parked = append(c.parked, problem)
 	c.groups.waits = append(c.groups.waits, p.Digest)
-	if row.due.IsZero() || p.At.Before(row.due) {
-		row.due = p.At
-	}
+	row.pending = true // so that it is told in every run, and a yes to it lasts
 	return true
 }
 

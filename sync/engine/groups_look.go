@@ -44,10 +44,9 @@ func (w *work) groupsToLookAt(src Source) (rows []ledger.Row, err error) {
 	if w.base.MapVersion != w.next.MapVersion {
 		after = 0
 	}
-	known := map[record.Key]bool{}
 	if w.how.Only == nil {
 		err := w.store.Changed(src.Name, record.Group, after, func(row *ledger.Row) error {
-			known[row.Key] = true
+			w.groups.looked[row.Key] = true
 			rows = append(rows, *row)
 			return nil
 		})
@@ -56,10 +55,10 @@ func (w *work) groupsToLookAt(src Source) (rows []ledger.Row, err error) {
 		}
 	}
 	add := func(key record.Key) error {
-		if known[key] || key.Source != src.Name {
+		if w.groups.looked[key] || key.Source != src.Name {
 			return nil
 		}
-		known[key] = true
+		w.groups.looked[key] = true
 		row, there, err := w.store.Row(key)
 		if err != nil {
 			return err
@@ -200,27 +199,41 @@ func (w *work) stir(key record.Key, src Source) error {
 	if result.In != record.True || result.Err != nil {
 		return nil
 	}
-	w.groups.rows = append(w.groups.rows, &groupRow{key: key, ordinal: row.Ordinal, nesting: src.Nested, name: entry.Resource.Text("displayName"),
-		entry: entry, wanted: true, want: result.Want})
+	g := &groupRow{key: key, ordinal: row.Ordinal, nesting: src.Nested, name: entry.Resource.Text("displayName"),
+		entry: entry, wanted: true, want: result.Want, stirred: true}
+	if look := w.looks[key]; look != nil {
+		g.parked = look.Parked
+	}
+	w.groups.rows = append(w.groups.rows, g)
 	return nil
 }
 
 // comings notes whose accounts come and go in the plan as far as it is made.
 func (w *work) comings() error {
-	comes, goes := &arrivals{work: w, marks: map[string]*marks{}}, &arrivals{work: w, marks: map[string]*marks{}}
-	w.groups.comes, w.groups.goes = comes.marks, goes.marks
+	none := func() *arrivals { return &arrivals{work: w, marks: map[string]*marks{}} }
+	comes, goes, unsure := none(), none(), none()
+	w.groups.comes, w.groups.goes, w.groups.unsure = comes.marks, goes.marks, unsure.marks
 	err := w.book.each(func(c *plan.Change) error {
+		no := w.denied(c) // what a human said no to does not come about, until they say yes
 		switch {
-		case c.Key.Kind != record.User, w.denied(c): // what a human said no to does not come about
+		case c.Key.Kind != record.User:
 			return nil
 		case c.Action == plan.Deactivate || c.Action == plan.Delete:
-			return goes.add(c.Key)
+			if !no {
+				if err := goes.add(c.Key); err != nil {
+					return err
+				}
+			}
+			return unsure.add(c.Key)
 		case (c.Action == plan.Create || c.Action == plan.Adopt) && !c.Early() || c.Action == plan.Reactivate:
+			if no {
+				return unsure.add(c.Key)
+			}
 			return comes.add(c.Key)
 		}
 		return nil
 	})
-	return firstError(err, comes.flush(), goes.flush())
+	return firstError(err, comes.flush(), goes.flush(), unsure.flush())
 }
 
 // arrivals marks people by their ordinals, a page at a time.

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+
 	"scimsync/sync/ledger"
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
@@ -67,12 +69,33 @@ func (w *work) additions() error {
 	if err := w.compareMembers(plan.AddMember); err != nil {
 		return err
 	}
+	waits := map[record.Key]*ledger.Parked{} // groups that turned out to wait in this run
+	for _, look := range w.looksToStore {
+		if look.Key.Kind == record.Group && look.Parked != nil {
+			waits[look.Key] = look.Parked
+		}
+	}
 	for _, row := range w.groups.rows {
-		if w.how.Only == nil || row.pending {
-			w.looksToStore = append(w.looksToStore, ledger.Look{Key: row.key, NextRun: row.pending, Due: row.due})
+		if row.parked = cmp.Or(waits[row.key], row.parked); row.pending || w.how.Only == nil && !row.stirred { // else most of it was not looked at
+			w.looksToStore = append(w.looksToStore, row.look())
 		}
 	}
 	return nil
+}
+
+// look is what asks for the group again, if anything does.
+func (r *groupRow) look() ledger.Look {
+	return ledger.Look{Key: r.key, NextRun: r.pending, Parked: r.parked}
+}
+
+// pendingGroups gives looks for the groups about whose members something is to be done.
+func (w *work) pendingGroups() (looks []ledger.Look) {
+	for _, row := range w.groups.rows {
+		if row.pending {
+			looks = append(looks, row.look())
+		}
+	}
+	return looks
 }
 
 // compare notes the differences of one group.
@@ -221,7 +244,10 @@ func (c *comparing) decide(d *difference, key record.Key, entry *ledger.Entry) e
 		d.row.pending = true // looked at again in every run, so that nothing is forgotten once they are free
 		return nil
 	}
-	active := c.active(d, entry)
+	active, err := c.active(d, key, entry)
+	if err != nil {
+		return err
+	}
 	if c.action == plan.RemoveMember {
 		switch {
 		case d.known.State == ledger.NoMember:
@@ -247,14 +273,40 @@ func (c *comparing) decide(d *difference, key record.Key, entry *ledger.Entry) e
 }
 
 // active tells whether a member has an active account once the plan is carried out: only
-// then are they added, or their membership is looked at.
-func (c *comparing) active(d *difference, entry *ledger.Entry) bool {
+// then are they added, or their membership is looked at. Where that is not certain, the group
+// is looked at again.
+func (c *comparing) active(d *difference, key record.Key, entry *ledger.Entry) (bool, error) {
 	source := d.row.key.Source
 	there := entry != nil && entry.Standing == ledger.Live && !entry.Vanished() && entry.Job == c.flow.Job
 	if d.edge.Nested {
-		return there || c.groups.made[source].has(d.edge.Member)
+		return there || c.groups.made[source].has(d.edge.Member), nil
 	}
-	return there && !c.groups.goes[source].has(d.edge.Member) || c.groups.comes[source].has(d.edge.Member)
+	if c.groups.unsure[source].has(d.edge.Member) {
+		d.row.pending = true
+	}
+	if c.groups.goes[source].has(d.edge.Member) {
+		return false, nil
+	}
+	if c.groups.comes[source].has(d.edge.Member) || !there {
+		return c.groups.comes[source].has(d.edge.Member), nil
+	}
+	leaves, err := c.leaves(key)
+	d.row.pending = d.row.pending || leaves
+	return !leaves, err
+}
+
+// leaves tells of somebody with an active account whether they are to have none, and only wait
+// for the next try of that.
+func (c *comparing) leaves(key record.Key) (bool, error) {
+	if look := c.looks[key]; look == nil || look.Parked == nil {
+		return false, nil
+	}
+	row, known, err := c.store.Row(key)
+	if err != nil || !known || row.Absent > 0 {
+		return err == nil, err
+	}
+	result, err := c.mapped(&row)
+	return result.In == record.False || result.Active == record.False, err
 }
 
 // forget drops why the last try of a change failed that is not wanted any more.

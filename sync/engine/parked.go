@@ -8,12 +8,12 @@ import (
 	"scimsync/sync/record"
 )
 
-// waiting reports the people whose next try is not due yet, so that nobody who waits
-// is forgotten by those who read the plan.
-func (w *work) waiting() {
+// waiting reports the people, or groups, whose next try is not due yet and who are not looked at
+// in this run, so that nobody who waits is forgotten by those who read the plan.
+func (w *work) waiting(kind record.Kind, looked map[record.Key]bool) {
 	var keys []record.Key
 	for key, look := range w.looks {
-		if w.how.Only == nil && !w.changed[key] && !look.Wants(w.at) && w.intents[key] == nil && w.mappers[key.Source] != nil {
+		if w.how.Only == nil && key.Kind == kind && !looked[key] && !look.Wants(w.at) && w.intents[key] == nil && w.mappers[key.Source] != nil {
 			keys = append(keys, key)
 		}
 	}

@@ -239,6 +239,10 @@ func (w *work) leaversFirst(ctx context.Context, turn *turn) (report apply.Repor
 	if err := leavers(func(*plan.Change) error { n++; return nil }); err != nil || n == 0 {
 		return report, false, err
 	}
+	// The plan that follows does not know any more who lost their account.
+	if err := w.store.PutLooks(w.flow.Flow, w.pendingGroups()); err != nil {
+		return report, false, fmt.Errorf("store which groups to look at again: %w", err)
+	}
 	report, err = w.send(ctx, turn, n, leavers)
 	return report, true, err
 }

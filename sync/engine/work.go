@@ -168,14 +168,14 @@ func (w *work) people() error {
 	if err := w.page(); err != nil {
 		return err
 	}
-	w.waiting()
+	w.waiting(record.User, w.changed)
 	return w.passLoginsOn()
 }
 
 // remember loads what humans said, the intents, and the looks that matter now. A look that only waits
 // for its time is made anew whenever its person is looked at.
 func (w *work) remember() error {
-	if w.refs.used {
+	if w.refs.used || w.flow.Groups != nil {
 		if err := w.store.ForgetMoved(w.flow.Target); err != nil {
 			return err
 		}
