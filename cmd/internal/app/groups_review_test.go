@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // onLeave gives people.csv with some of the people inactive.
@@ -286,5 +290,135 @@ func TestGroupsYesLasts(t *testing.T) {
 	}
 	if r := synced(t, dir, 4, "--user", "3"); r.Calls != 1 || len(r.Parked) != 1 {
 		t.Errorf("the next try: %+v", r)
+	}
+}
+
+// wantKept is wantGroups where groups in groups are kept as such.
+func (s *service) wantKept(c clubs, has func(person int) bool) {
+	s.t.Helper()
+	want := map[string][]string{}
+	for key, g := range c {
+		members := []string{}
+		for _, p := range g.people {
+			if has(p) {
+				members = append(members, fmt.Sprint(p))
+			}
+		}
+		for _, sub := range g.clubs {
+			if sub != key {
+				members = append(members, "group "+sub)
+			}
+		}
+		slices.Sort(members)
+		want[g.name] = slices.Compact(members)
+	}
+	if diff := cmp.Diff(want, s.groups()); diff != "" {
+		s.t.Errorf("groups at the service (-want +got):\n%s", diff)
+	}
+}
+
+// Whatever becomes of groups and of people, and wherever the program is killed meanwhile, in the
+// end exactly those who are active and in a group, nested groups counted, are in it, and the
+// next run has nothing to do.
+func TestGroupsRandomly(t *testing.T) {
+	t.Parallel()
+	for _, nested := range []string{"flatten", "keep"} {
+		t.Run(nested, func(t *testing.T) {
+			t.Parallel()
+			groupsRandomly(t, nested)
+		})
+	}
+}
+
+func groupsRandomly(t *testing.T, nested string) {
+	svc, dir := startService(t), t.TempDir()
+	guard := replaced(clubsFreely, "guard: {", "guard: {delete: {count: 1000000}, adopt: {count: 1000000}, ")
+	config := clubConfig(svc.URL, guard+"    groups: {leavers: delete}\n    leavers: {members: remove}\n")
+	write(t, dir, "config.yaml", replaced(replaced(config, "hr: {", "hr: {max_shrink: 100%, "), "key: gid", "key: gid, nested: "+nested))
+	const people, rounds = 24, 30
+	random := rand.New(rand.NewPCG(17, 4))
+	away, suspended, hidden := map[int]bool{}, map[int]bool{}, map[string]bool{}
+	for p := 7; p <= people; p++ { // they come one by one
+		away[p] = true
+	}
+	all := clubs{"g0": {"keep", []int{1, 2}, nil}}
+	for i := 1; i < 6; i++ {
+		all[fmt.Sprint("g", i)] = &club{fmt.Sprint("name ", i), []int{i, i + 1, i + 2}, nil}
+	}
+	there := func() clubs {
+		shown := clubs{}
+		for key, g := range all {
+			if !hidden[key] {
+				shown[key] = &club{g.name, g.people, slices.DeleteFunc(slices.Clone(g.clubs), func(sub string) bool { return hidden[sub] })}
+			}
+		}
+		return shown
+	}
+	toggle := func(list []int, p int) []int {
+		if i := slices.Index(list, p); i >= 0 {
+			return slices.Delete(slices.Clone(list), i, i+1)
+		}
+		return append(slices.Clone(list), p)
+	}
+	change := func(round int) {
+		key, p := fmt.Sprint("g", random.IntN(6)), 1+random.IntN(people)
+		g, sub := all[key], fmt.Sprint("g", 1+random.IntN(5))
+		switch random.IntN(9) {
+		case 0:
+			g.name = fmt.Sprintf("%s of %d", key, round)
+		case 1:
+			if i := slices.Index(g.clubs, sub); i >= 0 {
+				g.clubs = slices.Delete(slices.Clone(g.clubs), i, i+1)
+			} else {
+				g.clubs = append(g.clubs, sub)
+			}
+		case 2:
+			suspended[p] = !suspended[p]
+		case 3:
+			away[p] = !away[p] && p > 2
+		case 4:
+			hidden[sub] = !hidden[sub]
+		default:
+			g.people = toggle(g.people, p)
+		}
+		if !slices.Contains(all["g0"].people, 1) { // no read believes that nobody is left
+			all["g0"].people = append(all["g0"].people, 1)
+		}
+	}
+	killed := 0
+	for round := range rounds {
+		for range 3 + random.IntN(6) {
+			change(round)
+		}
+		var without, inactive []int
+		for p := range people + 1 {
+			if away[p] {
+				without = append(without, p)
+			} else if suspended[p] {
+				inactive = append(inactive, p)
+			}
+		}
+		there().write(t, dir)
+		write(t, dir, "people.csv", onLeave(clubPeople(people, without...), inactive...))
+		c := program(t, dir, "sync")
+		c.Env = append(c.Env, fmt.Sprintf("%s=%d", killAt, 1+random.IntN(30)))
+		if finish(t, c).code == -1 {
+			killed++
+		}
+		anyRun(t, dir)
+		anyRun(t, dir) // who is taken out with their account, or comes back in a new one
+		has := func(p int) bool { return !away[p] && !suspended[p] }
+		if nested == "keep" {
+			svc.wantKept(there(), has)
+		} else {
+			svc.wantGroups(there(), has)
+		}
+		groupsQuiet(t, svc, dir)
+		if t.Failed() {
+			t.Fatalf("round %d, away %v, inactive %v, without %v", round, without, inactive, hidden)
+		}
+	}
+	if killed < rounds/3 {
+		t.Errorf("killed %d times", killed)
 	}
 }
