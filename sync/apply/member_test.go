@@ -312,3 +312,17 @@ func TestMembersInDoubt(t *testing.T) {
 		}
 	})
 }
+
+// Whose account turned out to be gone is not added under the id that it had.
+func TestMemberGone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := newClubs(t)
+		w.answer = func(*plan.Change, int) plan.Result { return plan.Result{Verdict: plan.Vanished, Err: sorry} }
+		gone := change(plan.Update, "1")
+		gone.Key = record.Key{Kind: record.User, Source: "hr", ID: "1"}
+		r := w.out(w.withGroups(c), append([]*plan.Change{gone}, memberChanges(plan.AddMember, "a", 0, 3)...)...)
+		if r.Vanished != 1 || r.Done[plan.AddMember] != 2 || r.Waiting != 1 || c.members["ra"]["r1"] {
+			t.Errorf("%+v %v", r, c.members)
+		}
+	})
+}
