@@ -28,7 +28,9 @@ var layers = map[string][]string{
 	"sources/csv":            {"sync/record"},
 	"sources/ldap":           {"sync/record"},
 	"sources/sourcetest":     {"sync/record"},
-	"sources/ldap/slapdtest": {},
+	"sources/ldap/ldaptest":  {},
+	"sources/ldap/slapdtest": {"sources/ldap/ldaptest"},
+	"sources/ldap/sambatest": {"sources/ldap/ldaptest"},
 
 	"targets/scim/profile": {"sync/resource", "internal/strictyaml"},
 	"targets/scim":         {"sync/plan", "sync/record", "sync/resource", "targets/scim/profile"},
@@ -47,8 +49,8 @@ var layers = map[string][]string{
 
 // testsMay are what tests may import besides: packages made for tests, of their own side.
 var testsMay = map[string][]string{
-	"sources/": {"sources/sourcetest", "sources/ldap/slapdtest"},
-	"targets/": {"targets/scimtest", "targets/sandbox", "targets/scim", "targets/scim/profile", "targets/scim/auth", "sync/plan"},
+	"sources/": {"sources/sourcetest", "sources/ldap", "sources/ldap/ldaptest", "sources/ldap/slapdtest", "sources/ldap/sambatest", "sync/record"},
+	"targets/": {"targets/scimtest", "targets/sandbox", "targets/scim", "targets/scim/profile", "targets/scim/auth", "sync/plan", "sync/ledger"},
 	"sync/":    {"sync/"},
 	"state":    {"sync/"},
 }
@@ -60,7 +62,7 @@ var modules = map[string][]string{
 	"go.uber.org/zap":              {"cmd/internal/app", "sync/engine"},
 	"golang.org/x/oauth2":          {"targets/scim/auth"},
 	"github.com/spf13/cobra":       {"cmd/internal/app"},
-	"github.com/go-ldap/ldap/v3":   {"sources/ldap", "sources/ldap/slapdtest"},
+	"github.com/go-ldap/ldap/v3":   {"sources/ldap", "sources/ldap/ldaptest", "sources/ldap/slapdtest"},
 	"github.com/goccy/go-yaml":     {"cmd/internal/config", "internal/strictyaml"},
 	"github.com/expr-lang/expr":    {"sync/mapping"},
 	"github.com/robfig/cron/v3":    {"cmd/internal/config"},
