@@ -335,7 +335,7 @@ func groupsRandomly(t *testing.T, nested string) {
 	guard := replaced(clubsFreely, "guard: {", "guard: {delete: {count: 1000000}, adopt: {count: 1000000}, ")
 	config := clubConfig(svc.URL, guard+"    groups: {leavers: delete}\n    leavers: {members: remove}\n")
 	write(t, dir, "config.yaml", replaced(replaced(config, "hr: {", "hr: {max_shrink: 100%, "), "key: gid", "key: gid, nested: "+nested))
-	const people, rounds = 24, 30
+	const people, rounds = 24, 12
 	random := rand.New(rand.NewPCG(17, 4))
 	away, suspended, hidden := map[int]bool{}, map[int]bool{}, map[string]bool{}
 	for p := 7; p <= people; p++ { // they come one by one

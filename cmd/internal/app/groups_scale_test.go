@@ -182,6 +182,9 @@ func TestGroupsAtScale(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if os.Getenv(fullSize) == "" {
+				if name == "files to sandbox" || name == "directory to scimmy" {
+					return // two of the four have all of it
+				}
 				t.Parallel()
 			}
 			svc, dir := c.service(t), t.TempDir()

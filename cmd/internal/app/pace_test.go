@@ -132,7 +132,7 @@ func TestRingCentralPace(t *testing.T) {
 		t.Errorf("foretold %v, took %v", foretold, took)
 	}
 	allowed, used := r.limit("Heavy", 0)
-	if allowed != 32 || used < 0.95 {
+	if allowed != 32 || used < 0.9 { // 96 and more on a machine that does nothing else
 		t.Errorf("%d writes, %.1f %% of what is allowed", allowed, used*100)
 	}
 	r.people(32, "Head", 2)
@@ -243,7 +243,7 @@ func TestSharedBudget(t *testing.T) {
 // as many requests as they must, and as little time as they may.
 func TestGroupsPace(t *testing.T) {
 	t.Parallel()
-	const people = 3500
+	const people = 1500
 	svc, dir := startService(t, "--habit", "limit=10/1s PATCH", "--habit", "max-members=100"), t.TempDir()
 	config := clubConfig(svc.URL, clubsFreely)
 	write(t, dir, "config.yaml", config)
@@ -261,7 +261,7 @@ func TestGroupsPace(t *testing.T) {
 		Estimate string
 	}
 	lastLine(t, o.out, &p)
-	if p.Calls != 2+people/100+1 || p.Estimate != "4s" {
+	if p.Calls != 2+people/100+1 || p.Estimate != "2s" {
 		t.Errorf("%d calls are planned, and %s", p.Calls, p.Estimate)
 	}
 	r := synced(shipped{t}, dir, 0)
