@@ -110,7 +110,6 @@ func (w *work) groupsOf() error {
 	return w.compareMembers(plan.RemoveMember)
 }
 
-// graph gives the graph of a source, read once.
 // group decides for one group.
 func (w *work) group(row *ledger.Row, entry *ledger.Entry, mapper *mapping.Mapper) error {
 	if entry != nil && entry.Job != w.flow.Job {

@@ -176,7 +176,7 @@ func TestResultsAreCopies(t *testing.T) {
 	r := &record.Record{ID: text, DN: text, Attrs: []record.Attr{{Name: "mail", Values: []string{text, ""}}}}
 	p := mustCompile(t, spec(Line{Path: "roles", Expr: `values("mail")`}, Line{Path: "title", Expr: "dn"}))
 	res := p.Mapper().Map(r, noon)
-	copy(buf, "XXXXXXXXXXXXXXXX")
+	copy(buf, "paul@example.org")
 	const want = "jane@example.org"
 	if res.Err != nil || res.Want.Text("userName") != want || res.Want.Text("externalId") != want || res.Want.Text("title") != want ||
 		res.Want.Get("roles").([]resource.Element)[0]["value"] != want {

@@ -10,7 +10,8 @@ import (
 
 // Groups are the groups of a service, and who is in them. It does for them what Target does
 // for accounts, over the same connection, memory and gate: it finds and lists them, makes,
-// changes and deletes them. It is safe for concurrent use.
+// changes and deletes them. It is safe for concurrent use, but for two changes of one group at a
+// time.
 type Groups struct {
 	*Target
 

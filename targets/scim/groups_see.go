@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -187,19 +186,4 @@ func (tr *trial) against(s *sight) (lost, still []string) {
 		}
 	}
 	return lost, still
-}
-
-// sleep waits; false: the context ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -117,7 +117,11 @@ func (g *Groups) took(group string, changes []*plan.Change) {
 	u.mu.Lock()
 	if u.seen.group == group {
 		for _, change := range changes {
-			u.seen.sight.in[change.Member.RemoteID] = change.Action == plan.AddMember
+			if change.Action == plan.AddMember {
+				u.seen.sight.in[change.Member.RemoteID] = true
+			} else {
+				delete(u.seen.sight.in, change.Member.RemoteID)
+			}
 		}
 	}
 	r := u.refused[group]

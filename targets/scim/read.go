@@ -121,12 +121,23 @@ func (t *Target) wait(ctx context.Context, notBefore time.Time, try int) error {
 	if asked := notBefore.Sub(t.now()); !notBefore.IsZero() && asked > pause {
 		pause = asked
 	}
-	timer := time.NewTimer(pause)
+	if !sleep(ctx, pause) {
+		return fmt.Errorf("wait for the next try: %w", ctx.Err())
+	}
+	return nil
+}
+
+// sleep waits; false: the context ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return fmt.Errorf("wait for the next try: %w", ctx.Err())
+		return false
 	case <-timer.C:
-		return nil
+		return true
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
@@ -217,14 +216,5 @@ func union(a, b map[string]any) map[string]any {
 
 // delay waits as long as reads of the service may lag behind its writes.
 func (w *write) delay() {
-	d := w.profile.EventualConsistency.ReadDelay
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-w.ctx.Done():
-	case <-timer.C:
-	}
+	sleep(w.ctx, w.profile.EventualConsistency.ReadDelay)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"scimsync/sync/plan"
 	"scimsync/sync/record"
@@ -32,13 +31,7 @@ func RunGroups(t *testing.T, newServer func(*testing.T) scim.Options) {
 		{"groups as members", (*groupSuite).nested},
 	} {
 		t.Run(part.name, func(t *testing.T) {
-			target, err := scim.New(newServer(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(target.Close)
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			t.Cleanup(cancel)
+			target, ctx := reach(t, newServer)
 			if target.Groups() == nil {
 				t.Fatal(target.NoGroups())
 			}

@@ -31,16 +31,23 @@ func Run(t *testing.T, newServer func(*testing.T) scim.Options) {
 		{"list", (*suite).list},
 	} {
 		t.Run(part.name, func(t *testing.T) {
-			target, err := scim.New(newServer(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(target.Close)
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			t.Cleanup(cancel)
+			target, ctx := reach(t, newServer)
 			part.run(&suite{T: t, target: target, ctx: ctx})
 		})
 	}
+}
+
+// reach gives a target on a server of its own, and a minute.
+func reach(t *testing.T, newServer func(*testing.T) scim.Options) (*scim.Target, context.Context) {
+	t.Helper()
+	target, err := scim.New(newServer(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(target.Close)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return target, ctx
 }
 
 type suite struct {
